@@ -1,0 +1,285 @@
+"""Contrasts: is one method better than another, beyond chance of seeds and of test items?
+
+Three gates stand before a verdict, and all must open. The interval of the paired difference covers
+seeds and items (see `intervals`). The exact sign-flip test asks whether the seeds alone could have
+given the difference: under the null each seed's difference is as likely to have the other sign
+(Fisher 1935), so p is a count over 2^n patterns and is at least 2^(1-n): five seeds can never reach
+.05. With several declared contrasts both p-values are corrected together after Holm (1979).
+
+A worked example. Six seeds give the differences .02 .03 .01 .04 .02 .03: only the pattern observed
+and its mirror image reach a sum of .15, so p = 2/64 = .031, which is also the smallest p that six
+seeds can give. Turn one sign: .02 .03 -.01 .04 .02 .03 sums to .13; the patterns at least as far
+out are all plus, this one, and their mirrors: p = 4/64 = .0625.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from smalltune.analysis.intervals import LEVEL, Estimate, Spread, interval, shares, spread
+from smalltune.analysis.records import Sample
+from smalltune.analysis.results import Results
+from smalltune.core.errors import DataError
+from smalltune.metrics import Stats
+
+__all__ = [
+    "BETTER", "EQUIVALENT", "UNDECIDED", "WORSE", "Contrast", "contrast", "declared", "holm",
+    "sign_flip", "smallest_p",
+]  # fmt: skip
+
+BETTER, WORSE = "better", "worse"
+EQUIVALENT, UNDECIDED = "equivalent", "no reliable difference"
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The difference `a` minus `b` in one metric on one task; undefined is NaN.
+
+    `estimate` is the mean difference with its two-level interval; its `per_seed` holds each seed's
+    difference. `p` is the exact sign-flip p over the seeds, `smallest_p` the least it could be.
+    `p_items` is the interval's own p, over seeds and items. `p_adjusted` is the larger of `p` and
+    `p_items`, after Holm over the `family` contrasts that were declared; the verdict goes by it.
+    `equivalent` is (low, high) of the interval that must lie inside +-`sesoi` (None: not asked).
+    `pairing` says in words how the two sides were paired, `left_out` names the trials without a
+    partner. `better` is the metric's good direction.
+    """
+
+    a: str
+    b: str
+    estimate: Estimate
+    p: float
+    smallest_p: float
+    p_items: float
+    p_adjusted: float
+    family: int
+    alpha: float
+    better: str
+    pairing: str
+    left_out: tuple[str, ...] = ()
+    sesoi: float | None = None
+    equivalent: tuple[float, float] | None = None
+
+    @property
+    def differences(self) -> tuple[tuple[int | None, float], ...]:
+        """Each seed's difference of the metric."""
+        return self.estimate.per_seed
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The scores behind the contrast."""
+        return self.estimate.keys
+
+    @property
+    def decidable(self) -> bool:
+        """Tell whether so few seeds and so many contrasts leave any difference to be found."""
+        return self.smallest_p * self.family < self.alpha
+
+    @property
+    def verdict(self) -> str:
+        """What may be claimed of `a` against `b`; see the head of this file.
+
+        With a smallest effect of interest, a difference below it is neither better nor worse.
+        """
+        value, low, high = self.estimate.value, self.estimate.low, self.estimate.high
+        excludes_zero = low > 0 or high < 0
+        if excludes_zero and self.p_adjusted < self.alpha and abs(value) >= (self.sesoi or 0):
+            return BETTER if (value > 0) == (self.better == "higher") else WORSE
+        if self.sesoi is not None and self.equivalent is not None:
+            least, most = self.equivalent
+            if -self.sesoi < least and most < self.sesoi:
+                return EQUIVALENT
+        return UNDECIDED
+
+
+@np.errstate(invalid="ignore")  # an infinite loss has no difference: NaN, without a warning
+def contrast(
+    a: Sample,
+    b: Sample,
+    *,
+    level: float = LEVEL,
+    alpha: float = 0.05,
+    sesoi: float | None = None,
+) -> Contrast:
+    """Return the paired difference of two samples of one task, split and metric.
+
+    Pairs are made by seed. Against a method without a seed axis its single row stands beside each
+    seed. `sesoi` is the smallest effect size of interest in the metric's own unit (0.01 is one
+    point of accuracy). Raises DataError when the two do not belong together.
+    """
+    same = ("task", "split", "metric")
+    if any(getattr(a, name) != getattr(b, name) for name in same):
+        raise DataError(f"{a.method} - {b.method}: not the same task, split and metric")
+    if a.seeds and b.seeds and a.items != b.items:
+        raise DataError(f"{a.method} - {b.method}: not scored on the same items of {a.task}")
+    seeds, pairing, left_out = _pairs(a, b)
+    values = _rows(a, seeds).per_seed - _rows(b, seeds).per_seed
+    found = Spread(NAN, NAN, ())
+    if seeds:
+        parts = [shares(_rows(s, seeds).stats, s.metric.combine) for s in (a, b)]
+        found = spread(values, parts[0] - parts[1])
+    estimate = _estimate(a, b, seeds, values, found, level, left_out)
+    p = sign_flip(values)
+    p_items = _p(estimate.value, found)
+    return Contrast(
+        a=a.method,
+        b=b.method,
+        estimate=estimate,
+        p=p,
+        smallest_p=smallest_p(len(values)),
+        p_items=p_items,
+        p_adjusted=max(p, p_items) if not math.isnan(p + p_items) else NAN,
+        family=1,
+        alpha=alpha,
+        better=a.metric.better,
+        pairing=pairing,
+        left_out=left_out,
+        sesoi=sesoi,
+        equivalent=interval(estimate.value, found, 0, 1 - 2 * alpha) if sesoi else None,
+    )
+
+
+def declared(results: Results, split: str = "test", level: float = LEVEL) -> tuple[Contrast, ...]:
+    """Return the contrasts that the study declares, corrected as one family after Holm.
+
+    A declaration names `a` and `b`, and may name `metric`, `task` and `model`; what it leaves out
+    is the primary metric, every task and every model. Equivalence, when the study sets a `sesoi`,
+    is tested at alpha over the number of contrasts (Bonferroni).
+    """
+    alpha = float(results.declared.get("alpha") or 0.05)
+    sesoi = results.declared.get("sesoi")
+    places = [
+        (row, model, task)
+        for row in results.declared.get("contrasts") or ()
+        for task in ([row["task"]] if row.get("task") else results.tasks)
+        for model in _models(results, row)
+    ]
+    found = []
+    for row, model, task in places:
+        metric = row.get("metric") or results.primary
+        sides = [results.sample(model, row[side], task, split, metric) for side in ("a", "b")]
+        found.append(contrast(*sides, level=level, alpha=alpha / len(places), sesoi=sesoi))
+    adjusted = holm([one.p_adjusted for one in found])
+    return tuple(
+        replace(one, p_adjusted=p, family=len(found), alpha=alpha)
+        for one, p in zip(found, adjusted, strict=True)
+    )
+
+
+def sign_flip(differences: Sequence[float] | Stats) -> float:
+    """Return the exact two-sided p of the sign-flip test of paired differences; n = 1 is NaN.
+
+    Counts, of all 2^n sign patterns, those whose sum is at least as far from zero as the one
+    observed. Beyond 20 differences the two halves' sums are sorted and matched, which stays exact.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2 or not np.isfinite(values).all():
+        return NAN
+    half = len(values) // 2
+    left, right = _sums(values[:half]), np.sort(_sums(values[half:]))
+    reach = abs(values.sum()) - 1e-9 * np.abs(values).sum()  # ties must count as ties
+    if reach <= 0:
+        return 1.0
+    above = len(right) - np.searchsorted(right, reach - left, side="left")
+    return float(2 * above.sum() / 2.0 ** len(values))
+
+
+def smallest_p(n: int) -> float:
+    """Return the least p that the sign-flip test can give with n differences: 2^(1-n)."""
+    return 2.0 ** (1 - n) if n > 1 else NAN
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number after Holm; NaN stays NaN and counts as one."""
+    order = sorted(range(len(ps)), key=lambda i: (math.isnan(ps[i]), ps[i]))
+    adjusted, highest = list(ps), 0.0
+    for rank, i in enumerate(order):
+        if not math.isnan(ps[i]):
+            highest = max(highest, min(1.0, (len(ps) - rank) * ps[i]))
+            adjusted[i] = highest
+    return adjusted
+
+
+def _models(results: Results, row: Mapping[str, Any]) -> tuple[str, ...]:
+    if row.get("model"):
+        return (str(row["model"]),)
+    sides = (row["a"], row["b"])
+    used = {t.model for t in results.trials if t.method in sides} - {"-"}
+    return tuple(model for model in results.models if model in used) or ("-",)
+
+
+def _pairs(a: Sample, b: Sample) -> tuple[tuple[int | None, ...], str, tuple[str, ...]]:
+    """Return the seeds to compare at, how they are paired, and the trials left out."""
+    gaps = (*a.gaps, *b.gaps)
+    if a.seeded and b.seeded:
+        both = tuple(seed for seed in a.seeds if seed in b.seeds)
+        alone = [
+            f"{s.model}/{s.method}/{s.task}/{seed}"
+            for s in (a, b)
+            for seed in s.seeds
+            if seed not in both
+        ]
+        return both, "the same seeds on both sides", (*gaps, *alone)
+    if not a.seeded and not b.seeded:
+        return (None,), "one run on each side: neither method has seeds", gaps
+    (single, many) = (a, b) if b.seeded else (b, a)
+    words = f"the one run of {single.method}, which has no seeds, beside each seed of {many.method}"
+    return many.seeds, words, gaps
+
+
+def _rows(sample: Sample, seeds: tuple[int | None, ...]) -> Sample:
+    """Return the sample at these seeds in this order; a single run without seed is repeated."""
+    at = [sample.seeds.index(seed) if sample.seeded else 0 for seed in seeds]
+    return replace(sample, stats=sample.stats[at], seeds=seeds)
+
+
+def _estimate(
+    a: Sample,
+    b: Sample,
+    seeds: tuple[int | None, ...],
+    values: Stats,
+    found: Spread,
+    level: float,
+    left_out: tuple[str, ...],
+) -> Estimate:
+    value = float(values.mean()) if seeds else NAN
+    low, high = interval(value, found, 0, level)
+    return Estimate(
+        model=a.model if a.model != "-" else b.model,
+        method=f"{a.method} - {b.method}",
+        task=a.task,
+        split=a.split,
+        metric=a.metric.name,
+        value=value,
+        low=low,
+        high=high,
+        se=math.sqrt(found.variance),
+        df=found.df,
+        sd=float(values.std(ddof=1)) if len(seeds) > 1 else NAN,
+        level=level,
+        levels=found.levels,
+        seeds=0 if seeds == (None,) else len(seeds),
+        items=len(a.items),
+        per_seed=tuple(zip(seeds, values.tolist(), strict=True)),
+        keys=tuple(dict.fromkeys((*a.keys, *b.keys))),
+        gaps=left_out,
+    )
+
+
+def _p(value: float, found: Spread) -> float:
+    """Return the two-sided p of the t-test that the two-level interval turns round."""
+    from scipy.special import stdtr
+
+    if not (found.variance > 0 and math.isfinite(value)):
+        return NAN
+    return float(2 * stdtr(found.df, -abs(value) / math.sqrt(found.variance)))
+
+
+def _sums(values: Stats) -> Stats:
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums

@@ -1,0 +1,132 @@
+"""What a trial cost: time, memory, parameters, energy. Provenance, so never the same twice."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from smalltune.analysis.records import TrialRecord
+from smalltune.core.store import Store
+
+__all__ = ["Cost", "cost", "mixtures"]
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of one trial over its training and all its predictions; unknown is NaN or "".
+
+    `train_seconds` is the training loop alone (for a classical classifier its fit and prediction,
+    which are one step), `predict_seconds` the prediction of the test split alone: neither holds
+    the loading of a model.
+    `seconds` and `cpu_seconds` hold everything, `peak_memory_bytes` is the highest of the jobs.
+    `parts` names the stages that are counted, so that an unfinished trial can be told.
+    """
+
+    trial: str
+    model: str
+    method: str
+    task: str
+    seed: int | None
+    train_seconds: float
+    predict_seconds: float
+    seconds: float
+    cpu_seconds: float
+    peak_memory_bytes: float
+    trainable_parameters: float
+    total_parameters: float
+    tokens: float
+    steps: float
+    padding_share: float
+    energy_joules: float
+    energy_source: str
+    device: str
+    parts: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+def cost(store: Store, trial: TrialRecord) -> Cost:
+    """Return what is stored about the cost of a trial."""
+    keys = {"train": trial.train} if trial.train else {}
+    keys |= {f"predict {split}": key for split, key in trial.predict.items()}
+    known = {part: key for part, key in keys.items() if store.known(key)}
+    made = {part: store.provenance(key) for part, key in known.items()}
+    facts = {part: _facts(store, key) for part, key in known.items()}
+    tested = made.get("predict test", {})
+    trained = made.get("train") if trial.train else tested
+    sizes = facts.get("train") or facts.get("predict test", {})
+    learned = facts.get("train", {})
+    return Cost(
+        trial=trial.id,
+        model=trial.model,
+        method=trial.method,
+        task=trial.task,
+        seed=trial.seed,
+        train_seconds=_phase(trained or {}, "train"),
+        predict_seconds=_phase(tested, "predict"),
+        seconds=_total(made, "seconds"),
+        cpu_seconds=_total(made, "cpu_seconds"),
+        peak_memory_bytes=max(
+            (_number(p, "peak_memory_bytes") for p in made.values()), default=NAN
+        ),
+        trainable_parameters=_number(sizes, "trainable_parameters"),
+        total_parameters=_number(sizes, "total_parameters"),
+        tokens=_number(learned, "tokens"),
+        steps=_number(learned, "steps"),
+        padding_share=_number(learned, "padding_share"),
+        energy_joules=_total({part: p.get("energy") or {} for part, p in made.items()}, "joules"),
+        energy_source=_joined((p.get("energy") or {}).get("source") for p in made.values()),
+        device=_joined(p.get("device") for p in made.values()),
+        parts=tuple(known),
+        keys=tuple(known.values()),
+    )
+
+
+def mixtures(store: Store, trials: Iterable[TrialRecord]) -> tuple[str, ...]:
+    """Return one line for each thing that differs between the trials and could move a number.
+
+    Scores made on different devices, in different precision or by different library versions are
+    still compared, but the paper must say so.
+    """
+    seen: dict[str, dict[str, str]] = {}
+    for trial in trials:
+        for key in (trial.train, *trial.predict.values()):
+            if key and store.known(key):
+                for name, value in _circumstances(store, key).items():
+                    seen.setdefault(name, {}).setdefault(value, trial.id)
+    return tuple(
+        f"{name}: " + ", ".join(f"{value} ({trial})" for value, trial in sorted(values.items()))
+        for name, values in sorted(seen.items())
+        if len(values) > 1
+    )
+
+
+def _circumstances(store: Store, key: str) -> dict[str, str]:
+    made, spec = store.provenance(key), store.manifest(key)["spec"]
+    found = {"device": made.get("device"), "dtype": spec.get("dtype"), "Python": made.get("python")}
+    found |= made.get("packages") or {}
+    return {name: str(value) for name, value in found.items() if value}
+
+
+def _facts(store: Store, key: str) -> dict[str, Any]:
+    if "facts.json" not in store.manifest(key)["files"]:
+        return {}
+    facts: dict[str, Any] = store.read_json(key, "facts.json")
+    return facts
+
+
+def _number(values: Mapping[str, Any], name: str) -> float:
+    value = values.get(name)
+    return NAN if value is None else float(value)
+
+
+def _total(made: Mapping[str, Mapping[str, Any]], name: str) -> float:
+    return sum(_number(part, name) for part in made.values()) if made else NAN
+
+
+def _phase(made: Mapping[str, Any], name: str) -> float:
+    return _number(made.get("phases") or {}, name)
+
+
+def _joined(values: Any) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values if value))

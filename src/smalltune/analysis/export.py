@@ -1,0 +1,137 @@
+"""Export: the results as files that any other program reads.
+
+`scores.parquet` and `summary.json` hold answers only, so the same answers give the same bytes;
+times and memory, which never repeat, stand apart in `costs.parquet`.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smalltune.analysis.contrasts import declared
+from smalltune.analysis.costs import Cost
+from smalltune.analysis.intervals import estimates
+from smalltune.analysis.records import Scored, TrialRecord
+from smalltune.analysis.results import Results
+from smalltune.analysis.tables import contrast_rows
+from smalltune.core.store import disk_errors
+
+__all__ = ["summary", "write"]
+
+
+def write(results: Results, folder: Path | str) -> tuple[Path, ...]:
+    """Write scores.parquet, costs.parquet and summary.json; return their paths.
+
+    scores.parquet has one row per trial, split and item: model, method, task, seed, split, item,
+    gold, predicted, and a column per metric with the item's statistics: a number where there is
+    one, else a list (macro-F1: true positives, false positives and false negatives per label).
+    """
+    folder = Path(folder)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _parquet(folder / "scores.parquet", _score_table(results))
+        _parquet(folder / "costs.parquet", _cost_table(results))
+        _whole(folder / "summary.json", lambda path: path.write_text(_text(summary(results))))
+    return tuple(folder / name for name in ("scores.parquet", "costs.parquet", "summary.json"))
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """Return estimates and contrasts as JSON, with their keys and what is missing; NaN is null."""
+    dev_and_test = [e for split in results.splits for e in estimates(results, split)]
+    contrasts = [
+        {**row, "differences": [list(pair) for pair in one.differences]}
+        for found in [declared(results)]
+        for row, one in zip(contrast_rows(found), found, strict=True)
+    ]
+    plain = {
+        "study": results.study,
+        "complete": results.complete,
+        "missing": [asdict(gap) for gap in results.missing],
+        "estimates": [asdict(one) for one in dev_and_test],
+        "contrasts": contrasts,
+    }
+    cleaned: dict[str, Any] = _defined(plain)
+    return cleaned
+
+
+def _score_table(results: Results) -> Any:
+    import pyarrow as pa
+
+    parts = [_scored(t, split, results.scored(t, split)) for t, split in results.stored()]
+    return pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
+
+
+def _scored(trial: TrialRecord, split: str, scored: Scored) -> Any:
+    import pyarrow as pa
+
+    many = len(scored.ids)
+    columns: dict[str, Any] = {
+        name: pa.array([value] * many, pa.string())
+        for name, value in (
+            ("trial", trial.id),
+            ("model", trial.model),
+            ("method", trial.method),
+            ("task", trial.task),
+        )
+    }
+    columns["seed"] = pa.array([trial.seed] * many, pa.int64())
+    columns["split"] = pa.array([split] * many, pa.string())
+    columns["item"] = pa.array(scored.ids, pa.string())
+    columns["gold"] = pa.array([str(label) for label in scored.gold], pa.string())
+    columns["predicted"] = pa.array([str(label) for label in scored.predicted], pa.string())
+    for name, stats in scored.stats.items():
+        single = stats.shape[1] == 1
+        columns[name] = pa.array(stats[:, 0]) if single else pa.array(list(stats))
+    return pa.table(columns)
+
+
+def _cost_table(results: Results) -> Any:
+    import pyarrow as pa
+
+    types: dict[Any, Any] = {str: pa.string(), float: pa.float64(), int | None: pa.int64()}
+    columns = {
+        field.name: pa.array(
+            [getattr(cost, field.name) for cost in results.costs],
+            types.get(field.type, pa.list_(pa.string())),
+        )
+        for field in fields(Cost)
+    }
+    return pa.table(columns)
+
+
+def _parquet(path: Path, table: Any) -> None:
+    import pyarrow.parquet
+
+    _whole(path, lambda draft: pyarrow.parquet.write_table(table, draft, compression="zstd"))
+
+
+def _whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file so that it is whole or absent."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        write(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _text(value: Any) -> str:
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return f"{text}\n"
+
+
+def _defined(value: Any) -> Any:
+    """Return the value with null for every number that is not one, all through it."""
+    if isinstance(value, dict):
+        return {name: _defined(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(inner) for inner in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,96 @@
+"""Records: the plain values that are read from a store, as the rest of the analysis holds them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from smalltune.metrics import Metric, Stats
+
+__all__ = ["Gap", "Prediction", "Sample", "Scored", "TrialRecord"]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as the plan record names it: its place in the study and the keys of its answers.
+
+    `model` is "-" for a method that uses no model, `seed` None for one that uses no seed;
+    `predict` and `score` map a split to a key.
+    """
+
+    id: str
+    model: str
+    method: str
+    task: str
+    seed: int | None
+    data: str | None
+    train: str | None
+    predict: Mapping[str, str]
+    score: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A score that the plan names and the store does not have, and why, when that is known."""
+
+    trial: str
+    split: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One score artifact: item ids, gold and predicted label names, and statistics per metric.
+
+    `stats` maps a metric to an array [items, k].
+    """
+
+    key: str
+    ids: tuple[str, ...]
+    gold: tuple[str, ...]
+    predicted: tuple[str, ...]
+    stats: Mapping[str, Stats]
+    versions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The per-item statistics of one method on one task: an array [seeds, items, k].
+
+    `gaps` names the trials that are planned and not there; their seeds are not in `seeds`.
+    """
+
+    model: str
+    method: str
+    task: str
+    split: str
+    metric: type[Metric]
+    stats: Stats
+    seeds: tuple[int | None, ...]
+    items: tuple[str, ...]
+    keys: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+    @property
+    def seeded(self) -> bool:
+        """Tell whether the method has a seed axis."""
+        return self.seeds != (None,)
+
+    @property
+    def per_seed(self) -> Stats:
+        """The metric's value for each seed, [seeds]."""
+        if not self.seeds:
+            return np.empty(0)
+        return self.metric.combine(self.stats.mean(axis=1))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One item as the task gave it and what a trial said; `log_probs` maps label to nats."""
+
+    id: str
+    fields: Mapping[str, str]
+    gold: str
+    predicted: str
+    log_probs: Mapping[str, float]

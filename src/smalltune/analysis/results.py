@@ -1,0 +1,281 @@
+"""Results: everything of a study that is stored, from its plan record and the artifacts only.
+
+Nothing here runs, trains or guesses. What a plan names and the store does not have is a gap, and a
+gap is carried along by name until it is printed: a mean over five of six seeds must say so.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from smalltune.analysis.costs import Cost, cost, mixtures
+from smalltune.analysis.records import Gap, Prediction, Sample, Scored, TrialRecord
+from smalltune.core.errors import DataError
+from smalltune.core.plugins import load, nearest
+from smalltune.core.store import Store
+from smalltune.metrics import Metric
+
+__all__ = ["Results", "read"]
+
+
+def read(store: Store, record: Mapping[str, Any]) -> "Results":
+    """Return the results of the study whose plan record this is; see `Store.read_plan`."""
+    return Results(store, record)
+
+
+class Results:
+    """The stored answers of a study, read when asked for and kept.
+
+    Raises StoreError where an artifact is damaged, and DataError where a name is unknown or where
+    two methods were scored on different items.
+    """
+
+    def __init__(self, store: Store, record: Mapping[str, Any]):
+        """Take the store and the plan record (`study`, `trials`, and `analysis` if declared).
+
+        `record["analysis"]` holds what the study declares about its analysis: `primary`, `metrics`,
+        `contrasts`, `alpha`, `sesoi`; each may be left out.
+        """
+        self.store, self.study = store, str(record["study"])
+        self.declared: Mapping[str, Any] = record.get("analysis") or {}
+        self.trials = tuple(_trial(row) for row in record["trials"])
+        self._scored: dict[str, Scored] = {}
+        self._texts: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+
+    # What there is
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods in the order of the study."""
+        return tuple(dict.fromkeys(trial.method for trial in self.trials))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks in the order of the study."""
+        return tuple(dict.fromkeys(trial.task for trial in self.trials))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models in the order of the study, without "-"."""
+        return tuple(dict.fromkeys(t.model for t in self.trials if t.model != "-"))
+
+    @property
+    def cells(self) -> tuple[tuple[str, str, str], ...]:
+        """Each (model, method, task) once; the model is "-" where the method uses none."""
+        return tuple(dict.fromkeys((t.model, t.method, t.task) for t in self.trials))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that any trial is evaluated on."""
+        return tuple(dict.fromkeys(split for trial in self.trials for split in trial.score))
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of the study: those declared, else all that the stored scores hold."""
+        if self.declared.get("metrics"):
+            return tuple(self.declared["metrics"])
+        found = (
+            name for trial, split in self._firsts() for name in self.scored(trial, split).stats
+        )
+        return tuple(dict.fromkeys(found))
+
+    def measured(self, task: str) -> tuple[str, ...]:
+        """Return the study's metrics that the scores of a task hold; () when none is stored."""
+        for trial, split in self._firsts():
+            if trial.task == task:
+                return tuple(m for m in self.metrics if m in self.scored(trial, split).stats)
+        return ()
+
+    @property
+    def primary(self) -> str:
+        """The metric that the study's question is about: the one declared, else the first."""
+        if self.declared.get("primary"):
+            return str(self.declared["primary"])
+        if not self.metrics:
+            raise DataError(f"study {self.study!r} has no stored score yet: run it first")
+        return self.metrics[0]
+
+    @cached_property
+    def missing(self) -> tuple[Gap, ...]:
+        """Every planned score that the store does not have."""
+        return tuple(
+            Gap(trial.id, split, key, self._reason(trial, split))
+            for trial in self.trials
+            for split, key in trial.score.items()
+            if not self.store.known(key)
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every planned score is stored."""
+        return not self.missing
+
+    def stored(self) -> Iterator[tuple[TrialRecord, str]]:
+        """Yield each trial and split whose score is stored, in the order of the plan."""
+        for trial in self.trials:
+            for split, key in trial.score.items():
+                if self.store.known(key):
+                    yield trial, split
+
+    def trial(self, id: str) -> TrialRecord:
+        """Return the trial called `id`, such as `micro-llama/lora/reviews/3`."""
+        known = {trial.id: trial for trial in self.trials}
+        if id not in known:
+            raise DataError(f"study {self.study!r} has no trial {id!r}. {nearest(id, list(known))}")
+        return known[id]
+
+    # Scores
+
+    def scored(self, trial: TrialRecord, split: str) -> Scored:
+        """Return the stored score of a trial on a split."""
+        key = trial.score[split]
+        if key not in self._scored:
+            rows = self.store.read_lines(key, "scores.jsonl")
+            names = list(rows[0]["stats"]) if rows else []
+            stats = {n: np.array([r["stats"][n] for r in rows], dtype=np.float64) for n in names}
+            self._scored[key] = Scored(
+                key=key,
+                ids=tuple(row["id"] for row in rows),
+                gold=tuple(row["gold"] for row in rows),
+                predicted=tuple(row["predicted"] for row in rows),
+                stats=stats,
+                versions=self.store.manifest(key)["spec"]["metrics"],
+            )
+        return self._scored[key]
+
+    def sample(self, model: str, method: str, task: str, split: str, metric: str) -> Sample:
+        """Return all seeds of a method on a task; a method without a model is found under any.
+
+        Raises DataError when the study has no such trials, when a score lacks the metric or was
+        made by another version of it, or when trials of the task were scored on different items.
+        """
+        kind: type[Metric] = load("smalltune.metrics", metric)
+        trials = self._trials(model, method, task)
+        here = [t for t in trials if split in t.score and self.store.known(t.score[split])]
+        parts = [self._checked(trial, split, metric, kind) for trial in here]
+        return Sample(
+            model=trials[0].model,
+            method=method,
+            task=task,
+            split=split,
+            metric=kind,
+            stats=np.stack([p.stats[metric] for p in parts]) if parts else np.empty((0, 0, 0)),
+            seeds=tuple(trial.seed for trial in here),
+            items=parts[0].ids if parts else (),
+            keys=tuple(part.key for part in parts),
+            gaps=tuple(trial.id for trial in trials if trial not in here),
+        )
+
+    # Beside the scores
+
+    @cached_property
+    def costs(self) -> tuple[Cost, ...]:
+        """What each trial cost, as far as it is stored, in the order of the plan."""
+        return tuple(cost(self.store, trial) for trial in self.trials)
+
+    @cached_property
+    def mixed(self) -> tuple[str, ...]:
+        """One line for each of device, precision and library versions that is not the same."""
+        return mixtures(self.store, self.trials)
+
+    def predictions(self, id: str, split: str) -> tuple[Prediction, ...]:
+        """Return a trial's predictions joined with the rows of the data, in the task's order.
+
+        Free text has no labels, and its `log_probs` are empty.
+        """
+        trial = self.trial(id)
+        key = trial.predict[split]
+        texts = self._rows(trial, split)
+        names = self.store.read_json(key, "labels.json")["names"]
+        joined = []
+        for said in self.store.read_lines(key, "predictions.jsonl"):
+            row = texts.get(said["id"])
+            if row is None:
+                raise DataError(f"{id}: the {split} data has no item {said['id']!r}: run again")
+            probs = dict(zip(names, said["log_probs"], strict=bool(names)))
+            fields = row["fields"]
+            joined.append(Prediction(said["id"], fields, row["label"], said["predicted"], probs))
+        return tuple(joined)
+
+    def data_facts(self, task: str) -> dict[str, Any]:
+        """Return what the preparation of a task counted: rows, labels, lengths, what it dropped."""
+        facts: dict[str, Any] = self.store.read_json(self._data(task), "facts.json")
+        return facts
+
+    def training_log(self, id: str) -> list[dict[str, Any]]:
+        """Return a trial's rows of `step`, `loss`, `learning_rate`; [] when nothing was trained."""
+        key = self.trial(id).train
+        return self.store.read_lines(key, "log.jsonl") if key and self.store.known(key) else []
+
+    # Inside
+
+    def _firsts(self) -> Iterator[tuple[TrialRecord, str]]:
+        first = {trial.task: (trial, split) for trial, split in reversed(list(self.stored()))}
+        yield from (first[task] for task in self.tasks if task in first)
+
+    def _trials(self, model: str, method: str, task: str) -> list[TrialRecord]:
+        found = [
+            t
+            for t in self.trials
+            if (t.method, t.task) == (method, task) and t.model in (model, "-")
+        ]
+        if not found:
+            wanted, there = f"{model}/{method}/{task}", ["/".join(cell) for cell in self.cells]
+            raise DataError(
+                f"study {self.study!r} has no trials {wanted}. {nearest(wanted, there)}"
+            )
+        return found
+
+    def _checked(self, trial: TrialRecord, split: str, metric: str, kind: type[Metric]) -> Scored:
+        scored = self.scored(trial, split)
+        if metric not in scored.stats:
+            held = ", ".join(scored.stats)
+            raise DataError(f"{trial.id}: the {split} score has no {metric!r}, only {held}: run")
+        if scored.versions[metric] != kind.version:
+            raise DataError(
+                f"{trial.id}: {metric} on {split} was scored by version {scored.versions[metric]} "
+                f"of the metric, this is version {kind.version}: run the study again"
+            )
+        first = next(t for t, s in self.stored() if s == split and t.task == trial.task)
+        _same_items(first.id, self.scored(first, split), trial.id, scored, split)
+        return scored
+
+    def _reason(self, trial: TrialRecord, split: str) -> str:
+        keys: Sequence[str | None] = (
+            trial.data, trial.train, trial.predict.get(split), trial.score[split],
+        )  # fmt: skip
+        failures = (self.store.failure(key) for key in keys if key)
+        return next((f"failed: {failure['reason']}" for failure in failures if failure), "not run")
+
+    def _data(self, task: str) -> str:
+        keys = [trial.data for trial in self.trials if trial.task == task and trial.data]
+        if not keys:
+            raise DataError(
+                f"study {self.study!r} has no task {task!r}. {nearest(task, list(self.tasks))}"
+            )
+        return keys[0]
+
+    def _rows(self, trial: TrialRecord, split: str) -> dict[str, dict[str, Any]]:
+        key = trial.data or self._data(trial.task)
+        if (key, split) not in self._texts:
+            rows = self.store.read_lines(key, f"{split}.jsonl")
+            self._texts[key, split] = {row["id"]: row for row in rows}
+        return self._texts[key, split]
+
+
+def _trial(row: Mapping[str, Any]) -> TrialRecord:
+    return TrialRecord(**{name: row[name] for name in TrialRecord.__dataclass_fields__})
+
+
+def _same_items(a: str, left: Scored, b: str, right: Scored, split: str) -> None:
+    if left.ids == right.ids and left.gold == right.gold:
+        return
+    pairs = zip(left.ids, left.gold, right.ids, right.gold, strict=False)
+    rows = ((i, j) for i, g, j, h in pairs if (i, g) != (j, h))
+    here, there = next(rows, (f"{len(left.ids)} items", f"{len(right.ids)} items"))
+    raise DataError(
+        f"{a} and {b} were not scored on the same {split} items (first difference: {here!r} and "
+        f"{there!r}), so they cannot be compared: run the study again"
+    )

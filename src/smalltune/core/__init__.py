@@ -1,0 +1,1 @@
+"""What every room stands on: keys, jobs, the store, plug-ins. Standard library only."""

@@ -1,0 +1,117 @@
+"""Claims: a lease on a job, so that two runs or two machines do not do one job twice.
+
+A claim is a file made with O_EXCL; its owner touches it every few seconds. It is stale when its
+owner is a dead process of this machine, or when nobody touched it for `LEASE` seconds.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from smalltune.core.store import Store, disk_errors
+
+__all__ = ["HEARTBEAT", "LEASE", "Claim", "claim"]
+
+HEARTBEAT = 2.0
+LEASE = 30.0
+
+
+class Claim:
+    """A lease that is kept alive by a thread until it is released. Use it with `with`."""
+
+    def __init__(self, path: Path):
+        """Keep the claim file at `path` alive."""
+        self.path = path
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def release(self) -> None:
+        """Give the job back."""
+        self._over.set()
+        self._thread.join()
+        self.path.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while not self._over.wait(HEARTBEAT):
+            try:
+                os.utime(self.path)
+            except OSError:  # the disk went away or the claim was taken: nothing to keep alive
+                return
+
+    def __enter__(self) -> "Claim":
+        """Return the claim."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the job back."""
+        self.release()
+
+
+def claim(store: Store, key: str) -> Claim | None:
+    """Return a lease on the job, or None when another live process holds it."""
+    path = store.root / "claims" / f"{key}.json"
+    if _create(path):
+        return Claim(path)
+    if not _stale(path):
+        return None
+    with _alone(path.parent):  # of several that see it stale, one after the other looks again
+        if not _stale(path):
+            return None
+        path.unlink(missing_ok=True)
+        return Claim(path) if _create(path) else None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / ".takeover").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _create(path: Path) -> bool:
+    owner = json.dumps(
+        {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
+    )
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    with disk_errors(path):
+        draft.write_text(owner)
+        try:
+            os.link(draft, path)  # appears with its content, and only if nobody was first
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
+    return True
+
+
+def _stale(path: Path) -> bool:
+    try:
+        owner = json.loads(path.read_text())
+        age = time.time() - path.stat().st_mtime
+    except (OSError, ValueError):
+        return False  # it has just been released or is being replaced: ask again later
+    if owner["host"] == socket.gethostname() and owner["born"] is not None:
+        return _born(owner["pid"]) != owner["born"]
+    return age > LEASE
+
+
+def _born(pid: int) -> str | None:
+    """Return when a process of this machine started (kernel ticks), None if it does not run."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,123 @@
+"""A job is one stage with its exact inputs; a trial is one cell of a study; a plan is all of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from smalltune.core.keys import key_of
+
+__all__ = ["Job", "Plan", "Trial"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage and everything that may change its answer.
+
+    The key is a Merkle hash: it covers the keys of the inputs, so two jobs have one key exactly
+    when they ask the same question. `sources` says where files and models lie (their digests
+    stand in `spec`) and `label` names the job for a reader; neither is in the key.
+    """
+
+    stage: str
+    version: int
+    spec: Mapping[str, Any]
+    inputs: Mapping[str, "Job"] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+
+    @cached_property
+    def question(self) -> dict[str, Any]:
+        """What the key is the hash of."""
+        return {
+            "stage": self.stage,
+            "version": self.version,
+            "spec": dict(self.spec),
+            "inputs": {name: job.key for name, job in self.inputs.items()},
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """The name of this job's artifact in the store."""
+        return key_of(self.question)
+
+    def walk(self, seen: set[str]) -> Iterator["Job"]:
+        """Yield this job and all behind it once, inputs first; `seen` holds the keys passed."""
+        if self.key in seen:
+            return
+        seen.add(self.key)
+        for needed in self.inputs.values():
+            yield from needed.walk(seen)
+        yield self
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model, a method, a task and a seed, with a score job for each split it is evaluated on.
+
+    An axis that the method does not use is "-" (the model) or None (the seed).
+    """
+
+    model: str
+    method: str
+    task: str
+    seed: int | None
+    evaluations: Mapping[str, Job]
+
+    @property
+    def id(self) -> str:
+        """The trial's name, for example `micro-llama/lora/sst2/3`."""
+        seed = "-" if self.seed is None else str(self.seed)
+        return f"{self.model}/{self.method}/{self.task}/{seed}"
+
+    def job(self, stage: str) -> Job | None:
+        """Return the trial's job of a stage that occurs once in it, such as `train`."""
+        for score in self.evaluations.values():
+            for job in score.walk(set()):
+                if job.stage == stage:
+                    return job
+        return None
+
+    def record(self) -> dict[str, Any]:
+        """Return the trial's coordinates and keys as JSON; no code is needed to read it."""
+        train, data = self.job("train"), self.job("prepare")
+        return {
+            "id": self.id,
+            "model": self.model,
+            "method": self.method,
+            "task": self.task,
+            "seed": self.seed,
+            "data": data.key if data else None,
+            "train": train.key if train else None,
+            "predict": {s: j.inputs["predictions"].key for s, j in self.evaluations.items()},
+            "score": {split: job.key for split, job in self.evaluations.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trials of a study, and the open jobs whose answers decide how the plan goes on."""
+
+    study: str
+    trials: tuple[Trial, ...]
+    open: tuple[Job, ...] = ()
+
+    def goals(self) -> Iterator[Job]:
+        """Yield the jobs whose answers are wanted."""
+        yield from self.open
+        for trial in self.trials:
+            yield from trial.evaluations.values()
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield each distinct job once, inputs before the jobs that need them."""
+        seen: set[str] = set()
+        for goal in self.goals():
+            yield from goal.walk(seen)
+
+    def record(self) -> dict[str, Any]:
+        """Return the plan as JSON: coordinates and keys of every trial, keys of every job."""
+        return {
+            "study": self.study,
+            "trials": [trial.record() for trial in self.trials],
+            "keys": sorted(job.key for job in self.jobs()),
+        }

@@ -1,0 +1,127 @@
+"""Provenance: where, with what and at what cost an answer was made. Never part of a key."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["PACKAGES", "Meter", "environment"]
+
+PACKAGES = (
+    "smalltune", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy", "scikit-learn",
+)  # fmt: skip
+ASSUMED_WATTS_PER_CORE = 10.0
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """Return Python, package versions, machine and git commit (of smalltune's own source)."""
+    return {
+        "python": platform.python_version(),
+        "packages": {name: v for name in PACKAGES if (v := _version(name))},
+        "machine": {
+            "cpu": _cpu(),
+            "cores": os.cpu_count(),
+            "memory_bytes": _memory(),
+            "platform": platform.platform(),
+        },
+        "git": _commit(),
+    }
+
+
+class Meter:
+    """Measures one job: wall and CPU seconds, phases, peak memory, an energy estimate.
+
+    Peak memory is exact on Linux (the kernel's high-water mark, reset at the start); elsewhere it
+    is the highest that the process ever had. Energy is CPU seconds times an assumed power per
+    core and is marked as an estimate.
+    """
+
+    def __init__(self) -> None:
+        """Start measuring."""
+        self.started, self.cpu = time.monotonic(), time.process_time()
+        self.phases: dict[str, float] = {}
+        self._phase: tuple[str, float] | None = None
+        self._exact = _reset_peak()
+
+    def phase(self, name: str) -> None:
+        """Say that the phase `name` begins, and so that the one before ends."""
+        now = time.monotonic()
+        if self._phase:
+            before, since = self._phase
+            self.phases[before] = self.phases.get(before, 0.0) + now - since
+        self._phase = (name, now)
+
+    def record(self, **more: Any) -> dict[str, Any]:
+        """Return the provenance of the job that ends now."""
+        self.phase("end")
+        cpu = time.process_time() - self.cpu
+        return {
+            **environment(),
+            "seconds": time.monotonic() - self.started,
+            "cpu_seconds": cpu,
+            "phases": self.phases,
+            "peak_memory_bytes": _peak(),
+            "peak_memory_exact": self._exact,
+            "energy": {
+                "joules": cpu * ASSUMED_WATTS_PER_CORE,
+                "source": f"estimate: CPU seconds x {ASSUMED_WATTS_PER_CORE:g} W per core, assumed",
+            },
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            **more,
+        }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def _reset_peak() -> bool:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _peak() -> int:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

@@ -1,0 +1,249 @@
+"""The store: one immutable folder per job key.
+
+    artifacts/<k2>/<key>/   the files of a finished job, manifest.json, provenance.json
+    work/<key>/             the files of an unfinished job; survives a kill, so a job can resume
+    claims/<key>.json       who works on a job now (see claims.py)
+    failures/<key>.json     why a job failed the last time
+    plans/<study>.json      which keys belong to which study
+
+An artifact appears by one rename with its manifest already inside, so it is whole or absent.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from smalltune.core.errors import StoreError
+from smalltune.core.job import Job
+from smalltune.core.keys import file_digest
+
+__all__ = ["Store", "disk_errors", "write_json"]
+
+RECORDS = ("manifest.json", "provenance.json")
+
+
+class Store:
+    """A folder of artifacts addressed by job key.
+
+    Raises StoreError when the disk is full or an artifact is absent or damaged.
+    """
+
+    def __init__(self, root: Path | str):
+        """Open the store in `root`, making it if needed."""
+        self.root = Path(root).absolute()
+        with disk_errors(self.root):
+            for name in ("artifacts", "work", "claims", "failures", "plans"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+
+    # Reading
+
+    def folder(self, key: str) -> Path:
+        """Return where the artifact of a key is or would be."""
+        return self.root / "artifacts" / key[:2] / key
+
+    def known(self, key: str) -> bool:
+        """Tell whether the job was finished; large files may have been dropped since."""
+        return (self.folder(key) / "manifest.json").is_file()
+
+    def has(self, key: str) -> bool:
+        """Tell whether the artifact is stored with all its files."""
+        return self.known(key) and not (self.folder(key) / "dropped.json").exists()
+
+    def path(self, key: str) -> Path:
+        """Return the folder of a whole artifact, after comparing its files' sizes."""
+        if not self.has(key):
+            raise StoreError(f"no artifact {key[:12]} in {self.root}: run the study first")
+        for name, file in self.manifest(key)["files"].items():
+            self._compare(key, name, file["bytes"])
+        return self.folder(key)
+
+    def manifest(self, key: str) -> dict[str, Any]:
+        """Return the question an artifact answers and the digests of its files."""
+        return self.read_json(key, "manifest.json")
+
+    def provenance(self, key: str) -> dict[str, Any]:
+        """Return where, when, with what and at what cost an artifact was made."""
+        return self.read_json(key, "provenance.json")
+
+    def read_json(self, key: str, name: str) -> Any:
+        """Return a JSON file of a finished artifact."""
+        return json.loads(self._text(key, name))
+
+    def read_lines(self, key: str, name: str) -> list[Any]:
+        """Return the rows of a JSON-lines file of a finished artifact."""
+        return [json.loads(line) for line in self._text(key, name).splitlines()]
+
+    def keys(self) -> Iterator[str]:
+        """Yield the key of every finished artifact."""
+        for folder in sorted((self.root / "artifacts").glob("*/*")):
+            if (folder / "manifest.json").is_file():
+                yield folder.name
+
+    def verify(self, key: str) -> list[str]:
+        """Return what is wrong with an artifact, each in one line; nothing wrong is []."""
+        try:
+            manifest = self.manifest(key)
+        except StoreError as error:
+            return [str(error)]
+        dropped = self._dropped(key)
+        wrong = []
+        for name, file in manifest["files"].items():
+            path = self.folder(key) / name
+            if name in dropped:
+                continue
+            if not path.is_file():
+                wrong.append(f"{key[:12]} {name}: is missing")
+            elif path.stat().st_size != file["bytes"]:
+                wrong.append(f"{key[:12]} {name}: {path.stat().st_size} bytes, not {file['bytes']}")
+            elif file_digest(path) != file["sha256"]:
+                wrong.append(f"{key[:12]} {name}: its digest is not the manifest's")
+        return wrong
+
+    # Writing
+
+    def work(self, job: Job) -> Path:
+        """Return the folder a running job writes to; what an earlier try left is still there."""
+        folder = self.root / "work" / job.key
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def commit(self, job: Job, provenance: Mapping[str, Any]) -> None:
+        """Turn the job's work folder into its artifact by one rename."""
+        work, target = self.work(job), self.folder(job.key)
+        with disk_errors(work):
+            names = sorted(p.relative_to(work).as_posix() for p in work.rglob("*") if p.is_file())
+            files = {
+                name: {"sha256": file_digest(work / name), "bytes": (work / name).stat().st_size}
+                for name in names
+                if name not in RECORDS
+            }
+            for name in files:
+                _sync(work / name)
+            write_json(work / "provenance.json", provenance)
+            write_json(work / "manifest.json", {**job.question, "files": files})
+            target.parent.mkdir(exist_ok=True)
+            if self.known(job.key) and not self.has(job.key):
+                shutil.rmtree(target)  # the files that were dropped are here again
+            try:
+                work.rename(target)
+            except OSError:  # another worker was first; its answer stands
+                if not self.has(job.key):
+                    raise
+                shutil.rmtree(work)
+            _sync(target.parent)
+        (self.root / "failures" / f"{job.key}.json").unlink(missing_ok=True)
+
+    def drop(self, key: str, names: list[str]) -> int:
+        """Delete large files of an artifact, keep its records; return the bytes freed."""
+        folder, freed = self.folder(key), 0
+        present = [name for name in names if (folder / name).is_file()]
+        if present:
+            write_json(folder / "dropped.json", sorted({*self._dropped(key), *present}))
+        for name in present:
+            freed += (folder / name).stat().st_size
+            (folder / name).unlink()
+        return freed
+
+    def remove(self, key: str) -> None:
+        """Delete an artifact, finished or not."""
+        shutil.rmtree(self.folder(key), ignore_errors=True)
+        shutil.rmtree(self.root / "work" / key, ignore_errors=True)
+
+    # Failures and plans
+
+    def write_failure(self, job: Job, reason: str, details: str = "") -> None:
+        """Record why a job failed."""
+        record = {"label": job.label, "stage": job.stage, "reason": reason, "details": details}
+        write_json(self.root / "failures" / f"{job.key}.json", record)
+
+    def failure(self, key: str) -> dict[str, Any] | None:
+        """Return why a job failed the last time, or None."""
+        path = self.root / "failures" / f"{key}.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def write_plan(self, record: Mapping[str, Any]) -> None:
+        """Point the study's name at its keys."""
+        write_json(self.root / "plans" / f"{record['study']}.json", record)
+
+    def read_plan(self, study: str) -> dict[str, Any]:
+        """Return the trials of a study and the keys of their jobs."""
+        path = self.root / "plans" / f"{study}.json"
+        if not path.is_file():
+            raise StoreError(f"no study {study!r} in {self.root}: run `smalltune run` first")
+        record: dict[str, Any] = json.loads(path.read_text())
+        return record
+
+    def studies(self) -> list[str]:
+        """Return the names of the studies that have a plan here."""
+        return sorted(path.stem for path in (self.root / "plans").glob("*.json"))
+
+    # Inside
+
+    def _dropped(self, key: str) -> list[str]:
+        path = self.folder(key) / "dropped.json"
+        return json.loads(path.read_text()) if path.is_file() else []
+
+    def _text(self, key: str, name: str) -> str:
+        path = self.folder(key) / name
+        try:
+            if name not in RECORDS:
+                self._compare(key, name, self.manifest(key)["files"][name]["bytes"])
+            return path.read_text()
+        except FileNotFoundError:
+            raise StoreError(
+                f"no {name} of artifact {key[:12]} in {self.root}: run the study first"
+            ) from None
+
+    def _compare(self, key: str, name: str, size: int) -> None:
+        path = self.folder(key) / name
+        found = path.stat().st_size if path.is_file() else -1
+        if found != size:
+            state = "is missing" if found < 0 else f"has {found} bytes instead of {size}"
+            raise StoreError(
+                f"damaged artifact {path.parent}: {name} {state}. "
+                "`smalltune store check STUDY --repair` removes it; then run again"
+            )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that the file is whole or absent: to a draft, synced, then renamed."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    with disk_errors(path):
+        try:
+            draft.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+            _sync(draft)
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk, a missing permission or a read-only disk into one StoreError."""
+    try:
+        yield
+    except OSError as error:
+        said = {
+            errno.ENOSPC: "the disk is full: free some space",
+            errno.EDQUOT: "the disk quota is used up: free some space",
+            errno.EACCES: "no permission to write: choose another --store",
+            errno.EROFS: "the disk is read-only: choose another --store",
+        }.get(error.errno or 0)
+        if said is None:
+            raise
+        raise StoreError(f"{path}: {said}; then run again. What was finished is kept") from error
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,83 @@
+"""Checkpoints: everything from which a killed training goes on to the same bits.
+
+One safetensors file holds the trained parameters, the optimiser's state and the random state; no
+pickle. It is written to a draft and renamed, so a kill leaves the older checkpoint whole.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from smalltune.core.errors import EngineError
+
+__all__ = ["NAME", "read_checkpoint", "write_checkpoint"]
+
+NAME = "checkpoint.safetensors"
+
+
+def write_checkpoint(
+    folder: Path, model: Any, optimiser: Any, progress: dict[str, Any], best: dict[str, Any]
+) -> None:
+    """Write the state after `progress["step"]` steps; `best` holds early stopping's best weights."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {f"parameter:{n}": p.detach() for n, p in _trained(model)}
+    for name, parameter in _trained(model):
+        for field, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"{field}:{name}"] = value
+    tensors |= {f"best:{name}": value for name, value in best.items()}
+    tensors["random"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random_cuda"] = torch.cuda.get_rng_state()
+    draft = folder / f"{NAME}.draft"
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    save_file(tensors, draft, metadata={"progress": json.dumps(progress)})
+    os.replace(draft, folder / NAME)
+
+
+def read_checkpoint(
+    folder: Path, model: Any, optimiser: Any
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Put a checkpoint's state back; return progress and best weights, or None without one.
+
+    A checkpoint that cannot be read is deleted: training then starts from its beginning.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / NAME
+    (folder / f"{NAME}.draft").unlink(missing_ok=True)
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            progress = json.loads(file.metadata()["progress"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError):
+        path.unlink()
+        return None
+    groups: dict[str, dict[str, Any]] = {}
+    for full, tensor in tensors.items():
+        field, _, name = full.partition(":")
+        groups.setdefault(field, {})[name] = tensor
+    trained = dict(_trained(model))
+    if set(groups["parameter"]) != set(trained):
+        raise EngineError(f"{path}: a checkpoint of other parameters; delete it and run again")
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            parameter.copy_(groups["parameter"][name])
+            fields = [f for f in groups if f.startswith(("exp_", "step")) and name in groups[f]]
+            optimiser.state[parameter] = {
+                f: groups[f][name] if f == "step" else groups[f][name].to(parameter.device)
+                for f in fields
+            }
+    torch.set_rng_state(groups["random"][""])
+    if "random_cuda" in groups and torch.cuda.is_available():
+        torch.cuda.set_rng_state(groups["random_cuda"][""])
+    return progress, groups.get("best", {})
+
+
+def _trained(model: Any) -> list[tuple[str, Any]]:
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]

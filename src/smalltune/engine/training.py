@@ -1,0 +1,208 @@
+"""Training: AdamW over batches of segments, resumable to the bit, judged on dev when asked."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smalltune.core.errors import EngineError
+from smalltune.engine.batching import epoch_order, to_tensors
+from smalltune.engine.checkpoint import NAME, read_checkpoint, write_checkpoint
+from smalltune.engine.forward import answer_loss
+from smalltune.engine.precision import precision
+from smalltune.engine.schedule import rate
+from smalltune.engine.scoring import log_likelihoods
+from smalltune.engine.segments import Segments
+
+__all__ = ["Training", "train"]
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and how fast a model is trained; every field is part of a trial's identity.
+
+    Either `steps` or whole `epochs` count. `warmup` is a share of all steps. `weight_decay`
+    applies to matrices only. `early_stopping` is the number of epochs without a lower dev loss
+    after which training ends; the weights of the best epoch are kept.
+    """
+
+    learning_rate: float = 1e-3
+    epochs: int = 3
+    steps: int | None = None
+    batch_size: int = 16
+    schedule: str = "linear"
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    beta2: float = 0.999
+    clip: float = 1.0
+    early_stopping: int | None = None
+
+
+def train(
+    model: Any,
+    data: Segments,
+    dev: Segments | None,
+    options: Training,
+    *,
+    seed: int,
+    dtype: str,
+    work: Path,
+    checkpoint_seconds: float,
+    progress: Progress,
+) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Train what requires a gradient; return the log of all steps and the facts of the run.
+
+    Goes on from the checkpoint in `work` if there is one. On the CPU in float32 the result has
+    the same bits with and without interruptions. Raises EngineError when the loss stops being a
+    number.
+    """
+    loop = _Loop(model, data, dev, options, seed, dtype, work, checkpoint_seconds, progress)
+    return loop.run()
+
+
+class _Loop:
+    """The state of one training."""
+
+    def __init__(
+        self,
+        model: Any,
+        data: Segments,
+        dev: Segments | None,
+        options: Training,
+        seed: int,
+        dtype: str,
+        work: Path,
+        checkpoint_seconds: float,
+        progress: Progress,
+    ):
+        self.model, self.data, self.dev, self.options = model, data, dev, options
+        self.seed, self.work, self.progress = seed, work, progress
+        self.checkpoint_seconds = checkpoint_seconds
+        self.device = next(model.parameters()).device.type
+        self.cast = precision(dtype, self.device)
+        self.per_epoch = math.ceil(len(data) / options.batch_size)
+        self.steps = options.steps or options.epochs * self.per_epoch
+        self.optimiser = _adamw(model, options)
+        self.best: dict[str, Any] = {}
+        self.state: dict[str, Any] = {
+            "step": 0, "tokens": 0, "padded": 0, "log": [], "dev": [], "stopped": False,
+            "resumed": [],
+        }  # fmt: skip
+        found = read_checkpoint(work, model, self.optimiser)
+        if found:
+            self.state, self.best = found
+            self.state["resumed"].append(self.state["step"])
+            progress({"event": "resumed", "step": self.state["step"], "steps": self.steps})
+
+    def run(self) -> tuple[list[dict[str, float]], dict[str, Any]]:
+        self.model.train()
+        saved, epoch = time.monotonic(), -1
+        batches: list[Any] = []
+        while self.state["step"] < self.steps and not self.state["stopped"]:
+            step = self.state["step"]
+            if step // self.per_epoch != epoch:
+                epoch = step // self.per_epoch
+                size = self.options.batch_size
+                batches = epoch_order(self.data.lengths, size, self.seed, epoch)
+            self._step(batches[step % self.per_epoch])
+            if self.options.early_stopping and self.state["step"] % self.per_epoch == 0:
+                self._judge()
+            if time.monotonic() - saved >= self.checkpoint_seconds:
+                write_checkpoint(self.work, self.model, self.optimiser, self.state, self.best)
+                saved = time.monotonic()
+        self._restore_best()
+        self.model.eval()
+        (self.work / NAME).unlink(missing_ok=True)
+        return self.state["log"], self._facts()
+
+    def _step(self, batch: Any) -> None:
+        import torch
+
+        step, options = self.state["step"], self.options
+        ids, positions, targets = to_tensors(self.data, batch, self.device)
+        share = rate(step, self.steps, schedule=options.schedule, warmup=options.warmup)
+        for group in self.optimiser.param_groups:
+            group["lr"] = options.learning_rate * share
+        with self.cast:
+            loss = answer_loss(self.model, ids, positions, targets)
+        loss.backward()
+        trained = [p for group in self.optimiser.param_groups for p in group["params"]]
+        torch.nn.utils.clip_grad_norm_(trained, options.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise EngineError(
+                f"the loss is {value} at step {step + 1} of {self.steps}: "
+                f"lower the learning rate ({options.learning_rate:g})"
+            )
+        self.state["step"] = step + 1
+        self.state["tokens"] += int(self.data.lengths[batch].sum())
+        self.state["padded"] += ids.numel()
+        line = {"step": step + 1, "loss": float(f"{value:.7g}"), "learning_rate": group["lr"]}
+        self.state["log"].append(line)
+        self.progress({"event": "step", "steps": self.steps, **line})
+
+    def _judge(self) -> None:
+        """Measure the dev loss after an epoch; keep the best weights; stop when patience ends."""
+        if self.dev is None:
+            raise EngineError("early_stopping needs a dev split")
+        self.model.eval()
+        with self.cast:
+            loss = -float(np.mean(log_likelihoods(self.model, self.dev)))
+        self.model.train()
+        losses = self.state["dev"]
+        losses.append(float(f"{loss:.7g}"))
+        if losses[-1] <= min(losses):
+            self.best = {n: p.detach().clone() for n, p in _trained(self.model)}
+        waited = len(losses) - 1 - int(np.argmin(losses))
+        self.state["stopped"] = waited >= (self.options.early_stopping or 0)
+
+    def _restore_best(self) -> None:
+        import torch
+
+        with torch.no_grad():
+            for name, parameter in _trained(self.model):
+                if name in self.best:
+                    parameter.copy_(self.best[name])
+
+    def _facts(self) -> dict[str, Any]:
+        log, state = self.state["log"], self.state
+        return {
+            "steps": state["step"],
+            "epochs": state["step"] / self.per_epoch,
+            "examples": len(self.data),
+            "tokens": state["tokens"],
+            "padding_share": 1 - state["tokens"] / max(1, state["padded"]),
+            "first_loss": log[0]["loss"],
+            "final_loss": float(f"{np.mean([row['loss'] for row in log[-20:]]):.7g}"),
+            "dev_losses": state["dev"],
+            "stopped_early": state["stopped"],
+            "resumed_from": state["resumed"],
+        }
+
+
+def _adamw(model: Any, options: Training) -> Any:
+    """Return fused AdamW (Loshchilov and Hutter, 2019); vectors are not decayed."""
+    import torch
+
+    trained = [p for _, p in _trained(model)]
+    if not trained:
+        raise EngineError("nothing to train: the method left no parameter with a gradient")
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    betas = (0.9, options.beta2)
+    used = [g for g in groups if g["params"]]
+    return torch.optim.AdamW(used, lr=options.learning_rate, betas=betas, fused=True)
+
+
+def _trained(model: Any) -> list[tuple[str, Any]]:
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]

@@ -1,0 +1,95 @@
+"""Kinds: what can be asked of a language model. The rooms above ask it on data (`tasks/`).
+
+A task is a frozen dataclass. Its fields in `data_fields` decide the splits, those in
+`prompt_fields` decide what a model reads; each group is part of the key of its own stage, so
+that another prompt does not split the data again.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from smalltune.data.splits import Row
+from smalltune.engine.segments import Segments
+
+__all__ = ["Answers", "Encoded", "Splits", "Task"]
+
+
+@dataclass
+class Splits:
+    """The rows of train, dev and test, what was dropped on the way, and remarks for the reader."""
+
+    train: list[Row]
+    dev: list[Row]
+    test: list[Row]
+    dropped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What can be answered: names [C] of the labels and the tokens of each one's word."""
+
+    names: tuple[str, ...]
+    tokens: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The segments of one split and how many texts had to be cut to fit the context."""
+
+    segments: Segments
+    truncated: int
+
+
+class Task(ABC):
+    """A task: where its rows come from, how a model reads them, how its answers are judged.
+
+    The classes here are abstract; those in `tasks/` are final. Raise `version` when the same fields would give other answers.
+    """
+
+    version: ClassVar[int] = 1
+    data_fields: ClassVar[tuple[str, ...]]
+    prompt_fields: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[tuple[str, ...]]
+    roles: ClassVar[tuple[str, ...]] = ("train", "dev", "test")
+    files: ClassVar[Mapping[str, str]] = {}
+    licence: ClassVar[str] = ""
+    link: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    about: ClassVar[str] = ""
+
+    def data_options(self) -> dict[str, Any]:
+        """Return the fields that decide the splits, as JSON."""
+        return {name: value for name, value in asdict(self).items() if name in self.data_fields}  # type: ignore[call-overload]
+
+    def prompt_options(self) -> dict[str, Any]:
+        """Return the fields that decide what a model reads, as JSON."""
+        return {name: value for name, value in asdict(self).items() if name in self.prompt_fields}  # type: ignore[call-overload]
+
+    @abstractmethod
+    def split(self, files: Mapping[str, Path]) -> Splits:
+        """Return the splits made from the data files, by role.
+
+        Raises DataError naming file and row when the data cannot be used.
+        """
+
+    @abstractmethod
+    def encode(self, rows: Sequence[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
+        """Return the rows as segments of at most `length` tokens."""
+
+    @abstractmethod
+    def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
+        """Return the label names and the tokens of their words; empty for free text."""
+
+    @staticmethod
+    @abstractmethod
+    def training(encoded: Segments, answers: Answers) -> Segments:
+        """Return what is learned from: the prompts followed by their answers."""
+
+    @staticmethod
+    @abstractmethod
+    def predict(model: Any, encoded: Segments, answers: Answers) -> Iterator[dict[str, Any]]:
+        """Yield one prediction per item, in order, without its id: raw scores and the answer."""

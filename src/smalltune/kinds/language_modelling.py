@@ -1,0 +1,103 @@
+"""Language modelling: predict every next token of running text; judged in bits per byte."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from smalltune.core.errors import DataError
+from smalltune.data.splits import Row
+from smalltune.data.tables import stream_lines
+from smalltune.engine.segments import Segments
+from smalltune.kinds import Answers, Encoded, Splits, Task
+
+__all__ = ["LanguageModelling"]
+
+
+@dataclass(frozen=True)
+class LanguageModelling(Task):
+    """Documents, one JSON object a line, in as many files as the study names.
+
+    A document is held out by the hash of its text, so the choice does not depend on the order of
+    rows or files: `held_out` is the share that goes to dev, and the same share to test. Documents
+    that occur twice count once. A held-out document keeps its first `longest` characters.
+    Abstract: `tasks/` holds the final classes.
+    """
+
+    text: str = "text"
+    held_out: float = 0.01
+    longest: int = 20_000
+
+    version: ClassVar[int] = 1
+    data_fields: ClassVar[tuple[str, ...]] = ("text", "held_out", "longest")
+    prompt_fields: ClassVar[tuple[str, ...]] = ()
+    metrics: ClassVar[tuple[str, ...]] = ("bits_per_byte",)
+    roles: ClassVar[tuple[str, ...]] = ()
+
+    def split(self, files: Mapping[str, Path]) -> Splits:
+        """Read the documents of all files; drop repeated ones; hold out by document."""
+        parts: dict[str, list[Row]] = {"train": [], "dev": [], "test": []}
+        seen: set[str] = set()
+        repeated = 0
+        for role, path in sorted(files.items()):
+            for number, raw in stream_lines(path):
+                text = raw.get(self.text)
+                if not isinstance(text, str) or not text.strip():
+                    raise DataError(f"{path}:{number}: the column {self.text!r} holds no text")
+                digest = hashlib.sha256(text.encode()).hexdigest()
+                if digest in seen:
+                    repeated += 1
+                    continue
+                seen.add(digest)
+                split = self._place(digest)
+                kept = text if split == "train" else text[: self.longest]
+                parts[split].append(Row(f"{role}-{number}", {"text": kept}, ""))
+        for split, rows in parts.items():
+            if not rows:
+                raise DataError(f"the {split} split is empty: more documents or a larger held_out")
+        return Splits(**parts, dropped={"repeated documents": repeated})
+
+    def _place(self, digest: str) -> str:
+        share = int(digest[:8], 16) / 0x100000000
+        if share < self.held_out:
+            return "test"
+        return "dev" if share < 2 * self.held_out else "train"
+
+    def encode(self, rows: Sequence[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
+        """Return the documents in pieces of `length` tokens, the end token between documents.
+
+        A piece starts where the one before ended and repeats its last token, so that every token
+        but a document's first is predicted exactly once.
+        """
+        pieces: list[list[int]] = []
+        owners: list[int] = []
+        for first in range(0, len(rows), 64):
+            texts = [row.fields["text"] for row in rows[first : first + 64]]
+            encoded = tokeniser(texts, add_special_tokens=False)["input_ids"]
+            for offset, ids in enumerate(encoded):
+                stream = [tokeniser.bos_token_id, *ids, tokeniser.eos_token_id]
+                for start in range(0, len(stream) - 1, length - 1):
+                    pieces.append(stream[start : start + length])
+                    owners.append(first + offset)
+        return Encoded(Segments.of(pieces, [1] * len(pieces), owners), 0)
+
+    def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
+        """Return nothing: the text is its own answer."""
+        return Answers((), ())
+
+    @staticmethod
+    def training(encoded: Segments, answers: Answers) -> Segments:
+        """Return the pieces as they are."""
+        return encoded
+
+    @staticmethod
+    def predict(model: Any, encoded: Segments, answers: Answers) -> Iterator[dict[str, Any]]:
+        """Yield the log-likelihood of each document in nats."""
+        from smalltune.engine.scoring import log_likelihoods
+
+        totals = [0.0] * (int(encoded.labels.max()) + 1)
+        for owner, value in zip(encoded.labels, log_likelihoods(model, encoded), strict=True):
+            totals[owner] += value
+        for total in totals:
+            yield {"log_probs": [float(f"{total:.9g}")], "predicted": ""}

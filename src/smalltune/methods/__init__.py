@@ -1,0 +1,93 @@
+"""Methods: how a task is met. One file per method; its fields are its hyperparameters.
+
+The planner and the stages go by what a method declares, never by its name:
+
+    uses_model   asks a language model (otherwise the model axis is "-")
+    uses_rows    looks at training rows
+    trains       changes weights by gradient descent (stage `train`, then `predict`)
+
+A concrete method is a frozen dataclass and final. Raise `version` when the same fields would
+give other answers.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Classical", "Gradient", "Method", "Prompted"]
+
+
+class Method(ABC):
+    """A way to meet a task. `title`, `rationale` and `cite` are what the paper says of it."""
+
+    version: ClassVar[int] = 1
+    uses_model: ClassVar[bool]
+    uses_rows: ClassVar[bool]
+    trains: ClassVar[bool]
+    title: ClassVar[str]
+    rationale: ClassVar[str]
+    cite: ClassVar[tuple[str, ...]] = ()
+
+    def options(self) -> dict[str, Any]:
+        """Return the hyperparameters as JSON."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+class Classical(Method):
+    """A method that sees texts and labels, no language model."""
+
+    uses_model = False
+    uses_rows = True
+    trains = False
+
+    @abstractmethod
+    def log_probs(
+        self, texts: Sequence[str], labels: Sequence[int], classes: int, asked: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """Fit on texts and labels [n]; return log-probabilities [m, classes] of the asked texts."""
+
+
+class Prompted(Method):
+    """A method that asks the base as it is."""
+
+    uses_model = True
+    uses_rows = False
+    trains = False
+
+
+class Gradient(Method):
+    """A method that trains parameters of, or attached to, a base model.
+
+    `training` holds the method's own defaults for the engine's options, such as its learning
+    rate. `changes_base` says that the base's own weights are trained.
+    """
+
+    uses_model = True
+    uses_rows = True
+    trains = True
+    changes_base: ClassVar[bool] = False
+    training: ClassVar[Mapping[str, Any]] = {}
+
+    @abstractmethod
+    def attach(self, model: Any) -> None:
+        """Make exactly the parameters that this method trains require a gradient.
+
+        New parameters are drawn from torch's global generator, which the caller seeds.
+        """
+
+    @abstractmethod
+    def detach(self, model: Any) -> None:
+        """Undo `attach`; a base that was changed itself is thrown away by the caller."""
+
+    @abstractmethod
+    def save(self, model: Any, folder: Path) -> None:
+        """Write what was trained, in the layout that Transformers or PEFT read."""
+
+    @abstractmethod
+    def load(self, model: Any, folder: Path) -> None:
+        """Attach and put back what `save` wrote, to the bit."""

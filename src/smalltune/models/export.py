@@ -1,0 +1,34 @@
+"""Export: a trained model as a folder that Transformers or PEFT load without smalltune."""
+
+import json
+import shutil
+from pathlib import Path
+
+from smalltune.core.errors import ModelError
+
+__all__ = ["export"]
+
+TOKENISER = ("tokenizer*", "special_tokens_map.json", "vocab.*", "merges.txt", "*.jinja")
+CONFIGURATION = ("config.json", "generation_config.json")
+
+
+def export(base: Path, weights: Path, folder: Path, *, base_name: str, card: str) -> None:
+    """Write the trained weights, the base's tokeniser and a model card into a new folder.
+
+    An adapter keeps PEFT's layout and names its base; whole weights get the base's
+    configuration. Raises ModelError when the folder is there already and not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ModelError(f"{folder}: is not empty; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    adapter = (weights / "adapter_config.json").is_file()
+    for pattern in TOKENISER if adapter else (*TOKENISER, *CONFIGURATION):
+        for path in base.glob(pattern):
+            shutil.copyfile(path, folder / path.name)
+    for path in weights.iterdir():
+        shutil.copyfile(path, folder / path.name)
+    if adapter:
+        path = folder / "adapter_config.json"
+        config = json.loads(path.read_text()) | {"base_model_name_or_path": base_name}
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    (folder / "README.md").write_text(card)

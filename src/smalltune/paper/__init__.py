@@ -1,0 +1,1 @@
+"""Paper: results and a study's own words become LaTeX whose every number leads back to runs."""

@@ -1,0 +1,117 @@
+"""Appendix: every configuration, the environment of the runs, and each trial with its keys."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from smalltune.analysis.results import Results, TrialRecord
+from smalltune.paper.escape import Tex, escape, identifier
+from smalltune.paper.facts import made_by
+from smalltune.paper.naming import Names
+from smalltune.paper.numbers import Numbers, macro_name
+from smalltune.paper.tables import cell, table
+from smalltune.paper.view import MethodView, StudyView
+
+__all__ = ["environment_table", "mixture_lines", "provenance_tables", "setting_tables"]
+
+KEY = 8  # hexadecimal digits of a key that are printed; numbers.json holds all 64
+ROWS = 44  # rows of a table that fit on a page
+
+
+def setting_tables(view: StudyView, numbers: Numbers) -> Tex:
+    """Return every hyperparameter of every method, training settings included."""
+    rows: list[list[str]] = []
+    for method in view.methods:
+        options = {**method.options, **method.training}
+        title = str(escape(method.title))
+        if not options:
+            rows.append([title, "no hyperparameters", "--"])
+        for option, value in options.items():
+            words = str(escape(option.replace("_", " ")))
+            rows.append([title, words, _setting(numbers, method, option, value)])
+            title = ""
+    how = "found by tuning on dev" if view.tuned else "fixed before the runs"
+    caption = f"Hyperparameters of each method, all of them {how}."
+    return table("settings", caption, "llr", ["Method", "Hyperparameter", "Value"], rows)
+
+
+def _setting(numbers: Numbers, method: MethodView, option: str, value: Any) -> str:
+    name = macro_name("setting", method.name, option)
+    if name in numbers:
+        return cell(numbers, name)
+    if value is None or value is False:
+        return "no"
+    if value is True:
+        return "yes"
+    listed = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(str(escape(one)) for one in listed)
+
+
+def environment_table(view: StudyView, results: Results) -> Tex:
+    """Return the software that the lock pins or the runs recorded, and the machine."""
+    made = made_by(results)
+    packages: Mapping[str, str] = made.get("packages") or view.environment
+    machine: Mapping[str, Any] = made.get("machine") or {}
+    rows = [["Python", str(escape(made.get("python") or "--"))]]
+    rows += [[str(escape(name)), str(escape(version))] for name, version in packages.items()]
+    rows += [
+        ["Platform", str(escape(str(machine.get("platform") or "--").split("-with-")[0]))],
+        ["Processor", str(escape(machine.get("cpu") or "--"))],
+        ["Cores", r"\machineCores"],
+        ["Memory", r"\machineMemory"],
+        ["Device", str(escape(made.get("device") or "--"))],
+    ]
+    caption = "Environment of the runs, as recorded with the first trial."
+    return table("environment", caption, r"lp{0.62\linewidth}", ["", "Version or kind"], rows)
+
+
+def mixture_lines(results: Results) -> tuple[Tex, ...]:
+    """Return what differs between the runs and could move a number, one line each."""
+    return tuple(escape(line) for line in results.mixed)
+
+
+def provenance_tables(view: StudyView, results: Results, numbers: Numbers) -> Tex:
+    """Return each trial with its score and the keys of its artifacts."""
+    tables = []
+    order = [method.name for method in view.methods]
+    trials = sorted(results.trials, key=lambda t: (t.task, t.model, order.index(t.method)))
+    for start in range(0, len(trials), ROWS):
+        part = trials[start : start + ROWS]
+        rows: list[list[str]] = []
+        before = ""
+        for trial in part:
+            title = str(escape(view.method(trial.method).title))
+            where = _where(view, trial)
+            heading = f"{where}{title}"
+            rows.append([heading if heading != before else "", *_trial(view, trial, numbers)])
+            before = heading
+        number = "" if start == 0 else f"-{start // ROWS + 1}"
+        caption = (
+            rf"Provenance: each trial with its {_metric(view)} on test and the first digits of the "
+            r"keys of its training and of its score in the store. The file \texttt{numbers.json} "
+            "names the keys behind every number of this paper."
+            if start == 0
+            else "Provenance, continued."
+        )
+        head = ["Method", "Seed", "Score", "Training", "Score's key"]
+        tables.append(table(f"provenance{number}", caption, "lrrll", head, rows))
+    return Tex("\n".join(tables))
+
+
+def _trial(view: StudyView, trial: TrialRecord, numbers: Numbers) -> list[str]:
+    names = Names(view)
+    base = names.of(view.primary, trial.method, task=trial.task, model=trial.model)
+    seed = "--" if trial.seed is None else str(trial.seed)
+    own = base if trial.seed is None else macro_name(base, "seed", str(trial.seed))
+    train = str(identifier(trial.train[:KEY])) if trial.train else "--"
+    score = trial.score.get("test")
+    return [seed, cell(numbers, own), train, str(identifier(score[:KEY])) if score else "--"]
+
+
+def _where(view: StudyView, trial: TrialRecord) -> str:
+    parts = [trial.task] * (len(view.tasks) > 1)
+    parts += [trial.model] * (len(view.models) > 1 and trial.model != "-")
+    return f"{escape(', '.join(parts))}: " if parts else ""
+
+
+def _metric(view: StudyView) -> str:
+    return str(escape(view.metric(view.primary).title.lower()))

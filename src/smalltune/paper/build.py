@@ -1,0 +1,113 @@
+"""Build: a study's results become a folder with LaTeX, numbers, figures and, with LaTeX, a PDF."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from smalltune.analysis.results import Results
+from smalltune.core.errors import LatexError
+from smalltune.core.store import disk_errors
+from smalltune.paper import bibliography
+from smalltune.paper.claims import Claim, claims
+from smalltune.paper.context import context
+from smalltune.paper.drawings import draw_all
+from smalltune.paper.facts import add_facts
+from smalltune.paper.latex import compile_pdf
+from smalltune.paper.lint import Vocabulary
+from smalltune.paper.measures import add_contrasts, add_costs, add_scores
+from smalltune.paper.numbers import Numbers
+from smalltune.paper.sections import author_texts, render, write_sections
+from smalltune.paper.view import StudyView
+
+__all__ = ["PaperReport", "build"]
+
+
+@dataclass(frozen=True)
+class PaperReport:
+    """What was written: `pdf` is None without LaTeX, and `message` then says how to get it.
+
+    `numbers` counts the numbers, `claims` maps each claim to its verdict, `cited` counts works.
+    """
+
+    folder: Path
+    pdf: Path | None
+    pages: int
+    numbers: int
+    claims: dict[str, str]
+    cited: int
+    complete: bool
+    message: str
+
+
+def build(view: StudyView, results: Results, folder: Path) -> PaperReport:
+    """Write the paper of a study into `folder` and compile it.
+
+    What stood in the folder from an earlier build is replaced as a whole. Raises LatexError when
+    a text says what it may not say or when LaTeX complains; the sources are kept then, the PDF
+    is not, so that no PDF is ever older than its numbers.
+    """
+    texts = author_texts(view.text)
+    with disk_errors(folder), tempfile.TemporaryDirectory(prefix="smalltune-") as temporary:
+        draft = Path(temporary) / "paper"
+        draft.mkdir()
+        numbers, found, cited = _sources(view, results, draft, texts)
+        _replace(folder, draft)
+    compiled = compile_pdf(folder)
+    return PaperReport(
+        folder=folder,
+        pdf=compiled.pdf,
+        pages=compiled.pages,
+        numbers=len(list(numbers)),
+        claims={claim.name: claim.verdict for claim in found},
+        cited=len(cited),
+        complete=results.complete,
+        message=compiled.message,
+    )
+
+
+def _sources(
+    view: StudyView, results: Results, draft: Path, texts: dict[str, tuple[Path, str]]
+) -> tuple[Numbers, tuple[Claim, ...], list[str]]:
+    """Write everything but the PDF."""
+    numbers = Numbers()
+    add_facts(view, results, numbers)
+    scores = add_scores(view, results, numbers)
+    contrasts = add_contrasts(view, results, numbers)
+    add_costs(view, results, numbers)
+    found = claims(view, contrasts, scores, numbers)
+    known = bibliography.entries(view.text / "references.bib" if view.text else None)
+    ready = context(
+        view,
+        results,
+        numbers,
+        scores=scores,
+        contrasts=contrasts,
+        claims=found,
+        figures=draw_all(view, results, draft / "figures"),
+        bibliography=known,
+    )
+    words = _words(view)
+    vocabulary = Vocabulary(list(numbers), {c.name: c.verdict for c in found}, known, words)
+    written = write_sections(draft / "sections", texts, ready, vocabulary)
+    numbers.write(draft, more=[claim.switch() for claim in found])
+    (draft / "paper.tex").write_text(render("paper", ready), encoding="utf-8")
+    cited = bibliography.cited(written)
+    bibliography.write(draft / "references.bib", cited, known)
+    return numbers, found, cited
+
+
+def _words(view: StudyView) -> list[str]:
+    """Return the study's own names, which may hold digits."""
+    named = [*view.models, *view.tasks, *view.methods, *view.metrics]
+    words = [word for one in named for word in (one.name, one.title)]
+    return [word for word in words if not word.isdigit()]
+
+
+def _replace(folder: Path, draft: Path) -> None:
+    """Put the draft in the folder's place; refuse a folder that no paper was written into."""
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / "numbers.json").is_file():
+            raise LatexError(f"{folder}: holds other files than a paper: choose another folder")
+        shutil.rmtree(folder)
+    shutil.copytree(draft, folder, dirs_exist_ok=True)

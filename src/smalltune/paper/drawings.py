@@ -1,0 +1,57 @@
+"""Drawings: every figure of the room, saved and set with a caption that says what it shows."""
+
+import inspect
+from pathlib import Path
+
+from smalltune.analysis.results import Results
+from smalltune.core import plugins
+from smalltune.paper.escape import Tex, escape
+from smalltune.paper.figures import save
+from smalltune.paper.naming import inline
+from smalltune.paper.numbers import macro_name
+from smalltune.paper.view import StudyView
+
+__all__ = ["draw_all"]
+
+ROOM = "smalltune.paper.figures"
+
+
+def draw_all(view: StudyView, results: Results, folder: Path) -> dict[str, Tex]:
+    """Draw the figures that have something to show into `folder`; return their floats by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    floats = {}
+    for name in plugins.names(ROOM):
+        draw = plugins.load(ROOM, name)
+        figure = draw(results)
+        if figure is not None:
+            save(figure, folder / f"{name}.pdf")
+            floats[name] = _float(name, _caption(view, name, draw))
+    return floats
+
+
+def _float(name: str, caption: str) -> Tex:
+    return Tex(
+        "\\begin{figure}[tb]\n\\centering\n"
+        f"\\includegraphics[width=\\linewidth]{{figures/{name}.pdf}}\n"
+        f"\\caption{{{caption}}}\n\\label{{fig:{name}}}\n\\end{{figure}}\n"
+    )
+
+
+def _caption(view: StudyView, name: str, draw: object) -> str:
+    """Return a figure's caption; one that is not known here says its file's first line."""
+    metric = escape(view.metric(view.primary).title)
+    tasks = "; ".join(
+        rf"$n$ = \{macro_name('rows', 'test', t.name)} test items" for t in view.tasks[:1]
+    )
+    known = {
+        "scores": rf"{metric} on test: mean (mark), \intervalLevel{{}} interval over seeds and "
+        "test items (bar; test items alone for methods without seeds) and every single seed "
+        f"(dots). {tasks}, \\seedsCount{{}} seeds.",
+        "contrast": "Declared contrasts: paired difference of each seed (dots), mean (mark) and "
+        rf"\intervalLevel{{}} interval over seeds and test items (bar). {tasks}, "
+        r"\seedsCount{} seeds.",
+        "curves": "Loss in training: median over seeds (line) and range from the lowest to the "
+        r"highest seed (band), \seedsCount{} seeds.",
+    }
+    doc = inspect.getdoc(inspect.getmodule(draw)) or name
+    return known.get(name) or str(escape(inline(doc.splitlines()[0]).capitalize()))

@@ -1,0 +1,95 @@
+"""Figures: one file each, with one function `draw(results) -> Figure`, found by its file name.
+
+A figure reads results and nothing else, and its bytes repeat: no dates, a fixed order of everything
+drawn, fonts embedded as TrueType (Type 42) so that text stays text. `draw` returns None when the
+study has nothing for it, and the paper then leaves it out.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["COLOURS", "WIDTH", "canvas", "save", "style", "tint"]
+
+WIDTH = 3.3
+"""Inches: one column of a two-column paper."""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's colours, which people with any common colour blindness can tell apart."""
+
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+LINES = ("-", "--", "-.", ":")
+SETTINGS = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "axes.unicode_minus": True,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "path.simplify": False,
+    "pdf.fonttype": 42,
+    "text.parse_math": False,  # a method's name is text, never a formula
+    "text.usetex": False,
+    "xtick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.width": 0.6,
+}
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Draw and save inside this: Matplotlib's defaults, then ours, whatever the user has set."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
+
+
+def canvas(heights: Sequence[float], width: float = WIDTH) -> tuple[Any, list[Any]]:
+    """Return a Figure and its axes one above the other, each this many inches high.
+
+    The figure belongs to no pyplot window, so nothing is left open and no display is needed.
+    """
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, sum(heights)))
+    FigureCanvasPdf(figure)
+    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=list(heights))
+    return figure, [row[0] for row in axes]
+
+
+def tint(names: Sequence[str], name: str) -> dict[str, Any]:
+    """Return colour and marker of a name by its place in `names`, the same in every figure."""
+    at = list(names).index(name)
+    return {"color": COLOURS[at % len(COLOURS)], "marker": MARKS[at % len(MARKS)]}
+
+
+def save(figure: Any, path: Path | str) -> Path:
+    """Write a figure as PDF (or PNG, by the path's ending) with the same bytes every time."""
+    path = Path(path)
+    fixed = {
+        ".pdf": {"Creator": "smalltune", "Producer": "Matplotlib", "CreationDate": None},
+        ".png": {"Software": "smalltune"},
+    }
+    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    with style():
+        figure.savefig(draft, dpi=200, metadata=fixed.get(path.suffix))
+    draft.replace(path)
+    return path

@@ -1,0 +1,43 @@
+"""Naming: which words make up the name of a number, and how things are called in a sentence."""
+
+from collections.abc import Iterable
+
+from smalltune.paper.escape import Tex, escape
+from smalltune.paper.numbers import macro_name
+from smalltune.paper.view import StudyView
+
+__all__ = ["Names", "enumerate_words", "inline"]
+
+
+class Names:
+    """Names of numbers in one study: a model is named only where there are several."""
+
+    def __init__(self, view: StudyView):
+        """Take the study."""
+        self.several_models = len(view.models) > 1
+
+    def of(self, *words: str, task: str = "", model: str = "") -> str:
+        """Return `accuracyLoraReviews` for ("accuracy", "lora") on the task `reviews`."""
+        where = [task] if task else []
+        if self.several_models and model and model != "-":
+            where.append(model)
+        return macro_name(*words, *where)
+
+
+def inline(title: str) -> str:
+    """Return a title as it stands within a sentence: `Full fine-tuning` loses its capital.
+
+    A first word with another capital or a digit in it (LoRA, TF-IDF, SST-2) keeps its own.
+    """
+    first, _, rest = title.partition(" ")
+    if first[1:].lower() != first[1:] or any(c.isdigit() for c in first):
+        return title
+    return " ".join([first.lower(), rest]) if rest else first.lower()
+
+
+def enumerate_words(words: Iterable[object]) -> Tex:
+    """Return escaped words as `a`, `a and b`, or `a, b and c`."""
+    texts = [escape(word) for word in words]
+    if len(texts) < 2:
+        return Tex("".join(texts))
+    return Tex(", ".join(texts[:-1]) + " and " + texts[-1])

@@ -1,0 +1,202 @@
+"""Tables: booktabs tables whose cells are the macros of numbers.tex, never digits of their own."""
+
+from collections.abc import Iterable, Sequence
+
+from smalltune.analysis.contrasts import Contrast
+from smalltune.analysis.intervals import Estimate
+from smalltune.analysis.results import Results
+from smalltune.paper.escape import Tex, escape
+from smalltune.paper.facts import MODEL_FACTS, SPLITS
+from smalltune.paper.measures import contrast_name, score_name
+from smalltune.paper.naming import Names, inline
+from smalltune.paper.numbers import Numbers, macro_name
+from smalltune.paper.view import StudyView
+
+__all__ = ["cell", "contrast_table", "cost_table", "data_table", "model_table", "score_table"]
+
+Rows = Iterable[Sequence[str]]
+COVERS = {
+    ("seeds", "items"): "seeds and test items",
+    ("items",): "test items only",
+    ("seeds",): "seeds only",
+    (): "nothing",
+}
+
+
+def table(
+    name: str, caption: str, columns: str, head: Sequence[str], rows: Rows, *, wide: bool = False
+) -> Tex:
+    """Return a floating table; a row of one cell is a heading over all columns.
+
+    A table that is wider than its column is made smaller (`\\fittable` in paper.tex).
+    """
+    width = len(head)
+    lines = []
+    for row in rows:
+        if len(row) == 1:
+            lines += [r"\addlinespace", rf"\multicolumn{{{width}}}{{@{{}}l}}{{{row[0]}}} \\"]
+        else:
+            lines.append(" & ".join(row) + r" \\")
+    star = "*" if wide else ""
+    body = "\n".join(lines).removeprefix("\\addlinespace\n")
+    return Tex(
+        f"\\begin{{table{star}}}[tb]\n\\centering\n\\caption{{{caption}}}\n"
+        f"\\label{{tab:{name}}}\n\\footnotesize\\setlength{{\\tabcolsep}}{{3.5pt}}\n"
+        f"\\begin{{lrbox}}{{\\tablebox}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{' & '.join(head)} \\\\\n"
+        f"\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{lrbox}}\n"
+        f"\\fittable\n\\end{{table{star}}}\n"
+    )
+
+
+def cell(numbers: Numbers, name: str) -> str:
+    """Return a number without its unit, or a dash where there is no such number."""
+    return rf"\cell{{\{name}}}" if name in numbers else "--"
+
+
+def score_table(view: StudyView, scores: Sequence[Estimate], numbers: Numbers) -> Tex:
+    """Return the main table: test and dev scores of each method, with the intervals."""
+    names, main = Names(view), view.metric(view.primary)
+    others = [m for m in view.metrics if m.name != view.primary]
+    test = [one for one in scores if one.metric == main.name]
+    shares = ", shares in percent" if any(m.percent for m in view.metrics) else ""
+    head = ["Method", "Dev", "Test", r"\intervalLevel{} interval"]
+    head += [_title(m.title) for m in others] + ["Seeds"]
+    rows: list[list[str]] = []
+    for place in dict.fromkeys((one.task, one.model) for one in test if one.model != "-"):
+        here = [one for one in test if one.task == place[0] and one.model in (place[1], "-")]
+        rows.append([_place(view, *place)])
+        for one in here:
+            base = score_name(names, one)
+            with_others = [
+                cell(numbers, names.of(m.name, one.method, task=one.task, model=one.model))
+                for m in others
+            ]
+            seeds = str(rf"\cell{{\{base}Seeds}}") if one.seeds else "--"
+            method = str(escape(view.method(one.method).title))
+            own = [cell(numbers, f"{base}{word}") for word in ("Dev", "", "Interval")]
+            rows.append([method, *own, *with_others, seeds])
+    return table(
+        "scores",
+        f"Scores by method{shares}. Dev, test and interval: {inline(main.title)}. {_covers(test)} "
+        "A dash under seeds: the method draws nothing at random here and ran once.",
+        "l" + "r" * (len(head) - 1),
+        head,
+        rows,
+        wide=len(head) > 7,
+    )
+
+
+def _covers(test: Sequence[Estimate]) -> str:
+    """Return which chance the intervals cover, and how many items and seeds there are."""
+    both = [one for one in test if one.levels == ("seeds", "items")]
+    single = [one for one in test if one.levels == ("items",)]
+    said = r"Means over \seedsCount{} paired seeds; " if both else ""
+    said += "intervals cover " + ("seeds and test items" if both else COVERS[("items",)])
+    if both and single:
+        said += ", for methods without seeds the test items alone"
+    tasks = dict.fromkeys(one.task for one in test)
+    items = ", ".join(
+        rf"$n$ = \{macro_name('rows', 'test', t)} test items"
+        + (f" of {escape(t)}" * (len(tasks) > 1))
+        for t in tasks
+    )
+    return f"{said} ({items})."
+
+
+def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numbers) -> Tex:
+    """Return each declared contrast with its interval, p-values and verdict."""
+    rows: list[list[str]] = []
+    place = ""
+    for one in contrasts:
+        metric = view.metric(one.estimate.metric)
+        where = _place(view, one.estimate.task, one.estimate.model)
+        if place != (place := f"{where}, {escape(inline(metric.title))}"):
+            rows.append([place])
+        a, b = (escape(view.method(m).title) for m in (one.a, one.b))
+        names = [("difference",), ("difference", "interval"), ("p",), ("pItems",)]
+        found = [cell(numbers, contrast_name(view, one, *name)) for name in names]
+        rows.append([rf"{a} $-$ {b}", *found])
+    caption = (
+        r"Declared contrasts: mean difference over \seedsCount{} paired seeds with its "
+        r"\intervalLevel{} interval over seeds and test items (percentage points for shares), the "
+        "exact two-sided sign-flip $p$ over seeds, and the $p$ of the interval. With "
+        r"\seedsCount{} seeds the exact $p$ cannot be smaller than "
+        rf"\{contrast_name(view, contrasts[0], 'pSmallest')}."
+    )
+    head = ["Contrast", "Diff.", "Interval", "Exact $p$", "Item $p$"]
+    return table("contrasts", caption, "lrrrr", head, rows)
+
+
+def cost_table(view: StudyView, results: Results, numbers: Numbers) -> Tex:
+    """Return what a trial of each method costs."""
+    names = Names(view)
+    head = ["Method", "Trainable", r"Share (\%)", "Training", "CPU", "Memory (MB)"]
+    rows: list[list[str]] = []
+    places = [(task, model) for task in results.tasks for model in results.models or ("-",)]
+    for task, model in places:
+        if len(places) > 1:
+            rows.append([_place(view, task, model)])
+        for own, method, at in results.cells:
+            if at != task or own not in (model, "-"):
+                continue
+
+            def number(word: str, method: str = method, task: str = task, own: str = own) -> str:
+                return names.of(word, method, task=task, model=own)
+
+            times = [_with_unit(numbers, number(word)) for word in ("trainTime", "cpuTime")]
+            sizes = [cell(numbers, number(word)) for word in ("trainable", "trainableShare")]
+            title = str(escape(view.method(method).title))
+            rows.append([title, *sizes, *times, cell(numbers, number("peakMemory"))])
+    caption = (
+        "Cost of one trial, mean over its trials: trainable parameters and their share, time of "
+        "the training loop, CPU time of training and all predictions, and the highest memory of a "
+        "process. A dash: not applicable."
+    )
+    return table("costs", caption, "lrrrrr", head, rows)
+
+
+def data_table(view: StudyView, numbers: Numbers) -> Tex:
+    """Return rows, labels and lengths of each split."""
+    names, rows = Names(view), []
+    for task in view.tasks:
+        rows.append([str(escape(task.title))])
+        for split in SPLITS:
+
+            def number(*words: str, split: str = split, task: str = task.name) -> str:
+                return cell(numbers, names.of(*words, task=task))
+
+            labels = [number("rows", split, label) for label in task.labels.values()]
+            counts = " / ".join(labels) if 0 < len(labels) <= 4 else "--"
+            words = [number("words", split), number("longest", split)]
+            rows.append([rf"\quad {split}", number("rows", split), counts, *words])
+    labels = " / ".join(str(escape(w)) for w in view.tasks[0].labels.values())
+    said = f" ({labels})" if len(view.tasks) == 1 and 0 < len(view.tasks[0].labels) <= 4 else ""
+    caption = f"Data: rows, rows by label{said}, and the mean and greatest number of words per row."
+    return table("data", caption, "lrcrr", ["", "Rows", "By label", "Words", "Longest"], rows)
+
+
+def model_table(view: StudyView, numbers: Numbers) -> Tex:
+    """Return size and architecture of each base model."""
+    head = ["", *(str(escape(model.title)) for model in view.models)]
+    rows = []
+    for fact, said in MODEL_FACTS.items():
+        values = [cell(numbers, macro_name("model", fact, m.name)) for m in view.models]
+        if any(value != "--" for value in values):
+            rows.append([said.capitalize(), *values])
+    return table("models", "Base models.", "l" + "r" * len(view.models), head, rows)
+
+
+def _place(view: StudyView, task: str, model: str) -> str:
+    title = next((t.title for t in view.tasks if t.name == task), task)
+    several = len(view.models) > 1 and model != "-"
+    said = next((m.title for m in view.models if m.name == model), model)
+    return str(escape(title)) + (f", {escape(said)}" if several else "")
+
+
+def _title(title: str) -> str:
+    short = {"Negative log-likelihood": "NLL"}.get(title, title)
+    return str(escape(short))
+
+
+def _with_unit(numbers: Numbers, name: str) -> str:
+    return rf"\{name}" if name in numbers else "--"

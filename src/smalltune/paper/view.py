@@ -1,0 +1,147 @@
+"""The view: what a paper has to know of a study, as plain values.
+
+The paper does not read study files and does not import the planner; whoever holds a study
+(smalltune's API) fills in these dataclasses. All text in them is plain text, never LaTeX.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "ContrastView",
+    "MethodView",
+    "MetricView",
+    "ModelView",
+    "StudyView",
+    "TaskView",
+]
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A base model: `source` as the study names it, `digest` or commit as the lock pins it.
+
+    `facts` are its architecture and size, by the names of `MODEL_FACTS` in `paper.facts`:
+    parameters, embedding_parameters, vocabulary, hidden, layers, heads, context, dtype,
+    pretraining_tokens. What is unknown is left out and prints as a dash.
+    """
+
+    name: str
+    title: str
+    source: str
+    why: str
+    description: str = ""
+    digest: str = ""
+    licence: str = ""
+    link: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    cite: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task: where its rows come from, how a model is asked, and what the lock pins.
+
+    `files` maps a role (train, dev, test) to where the file lies, `digests` to its SHA-256,
+    `labels` a label's value in the data to the word that the model is asked for.
+    """
+
+    name: str
+    title: str
+    kind: str
+    why: str
+    description: str = ""
+    prompt: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    limit: Mapping[str, int] = field(default_factory=dict)
+    licence: str = ""
+    link: str = ""
+    cite: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MethodView:
+    """A method as the study uses it: `name` in the study, `method` the plug-in behind it.
+
+    `options` are all its hyperparameters, `training` the shared training settings with the
+    method's own values filled in (empty where nothing is trained by gradients).
+    """
+
+    name: str
+    method: str
+    title: str
+    why: str
+    rationale: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    trains: bool = False
+    uses_model: bool = False
+    uses_rows: bool = False
+    cite: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ContrastView:
+    """A difference declared before the runs: `a` minus `b`; None stands for all of them."""
+
+    a: str
+    b: str
+    metric: str
+    task: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class MetricView:
+    """A metric: `percent` prints times 100, `better` is "higher" or "lower"."""
+
+    name: str
+    title: str
+    percent: bool
+    better: str
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study as its paper tells it.
+
+    `folder` is the study's folder and `text` the author's prose in it (None when there is none);
+    `files` are the study file and the lock, for the bundle; `lock` holds the lock's digest and
+    date, `environment` the packages that it pins; `tuned` says whether hyperparameters were
+    searched for (else they were fixed beforehand).
+    """
+
+    name: str
+    title: str
+    questions: tuple[str, ...]
+    models: tuple[ModelView, ...]
+    tasks: tuple[TaskView, ...]
+    methods: tuple[MethodView, ...]
+    seeds: tuple[int, ...]
+    contrasts: tuple[ContrastView, ...]
+    metrics: tuple[MetricView, ...]
+    primary: str
+    author: str = "The smalltune contributors"
+    training: Mapping[str, Any] = field(default_factory=dict)
+    tuned: bool = False
+    keywords: tuple[str, ...] = ()
+    folder: Path | None = None
+    text: Path | None = None
+    files: tuple[Path, ...] = ()
+    lock: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+
+    def metric(self, name: str) -> MetricView:
+        """Return a metric by name; raises KeyError for one that the study does not report."""
+        return {metric.name: metric for metric in self.metrics}[name]
+
+    def method(self, name: str) -> MethodView:
+        """Return a method by the name that the study gives it."""
+        return {method.name: method for method in self.methods}[name]

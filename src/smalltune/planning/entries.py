@@ -1,0 +1,179 @@
+"""Entries of a study file: each model, task and method against what smalltune has.
+
+An entry that names nothing, or gives an option that its plug-in does not have, is noted with its
+line and the nearest right name; the others are read on, so that one call shows every problem.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smalltune.core.errors import StudyError
+from smalltune.core.plugins import load, names, nearest
+from smalltune.engine.training import Training
+from smalltune.models.sources import embedded_folder
+from smalltune.planning.options import build, check, names_of
+from smalltune.planning.schema import MethodEntry, ModelEntry, TaskEntry
+from smalltune.planning.spec import MethodSpec, ModelSpec, Said, TaskSpec
+from smalltune.planning.yaml_lines import Place, Problems
+
+__all__ = ["Entries"]
+
+
+class Entries:
+    """Reads the entries of one study file whose folder is `folder`."""
+
+    def __init__(self, folder: Path, problems: Problems):
+        """Note problems in `problems`."""
+        self.folder, self.problems = folder, problems
+
+    # Models
+
+    def model(self, name: str, entry: ModelEntry) -> ModelSpec:
+        """Return one model; its source must be embedded, a folder, or look like a hub id."""
+        place = ("models", name)
+        if entry.source and entry.config:
+            self.problems.add(place, f"models.{name} has both a source and a config")
+        if entry.config:
+            source = f"config:{self._folder(entry.config, (*place, 'config'))}"
+        else:
+            source = self._source(name, entry.source, place)
+        said = Said(
+            entry.title or name, entry.why, entry.about, entry.licence, entry.link,
+            tuple(entry.citation),
+        )  # fmt: skip
+        return ModelSpec(name, source, entry.revision, entry.chat, said)
+
+    def _source(self, name: str, source: str | None, place: Place) -> str:
+        if source is None or source.startswith("embedded:"):
+            return self._embedded((source or name).removeprefix("embedded:"), place)
+        at = (*place, "source")
+        if source.startswith("hub:"):
+            return source
+        if source.startswith((".", "/", "~")) or (self.folder / source).is_dir():
+            return f"path:{self._folder(source, at)}"
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", source):
+            return f"hub:{source}"
+        self.problems.add(
+            at, f"no model {source!r}: a hub id is owner/name, a folder begins with ./ or /"
+        )
+        return source
+
+    def _embedded(self, name: str, place: Place) -> str:
+        known = sorted(p.parent.name for p in embedded_folder().glob("models/*/config.json"))
+        if name not in known:
+            near = nearest(name, known) if known else ""
+            text = (
+                f"no embedded model {name!r}. {near} For another, give `source:` (hub id or folder)"
+            )
+            self.problems.add(place, text)
+        return f"embedded:{name}"
+
+    def _folder(self, path: str, place: Place) -> str:
+        if not (self.folder / Path(path).expanduser() / "config.json").is_file():
+            self.problems.add(place, f"no config.json in {path!r}: a model's folder holds one")
+        return path
+
+    # Tasks
+
+    def task(self, name: str, entry: TaskEntry) -> TaskSpec | None:
+        """Return one task, or None when its kind or options are wrong."""
+        place = ("tasks", name)
+        kind = self.plugin("task", entry.kind or name, (*place, "kind"))
+        if kind is None:
+            return None
+        beside = list(TaskEntry.model_fields)
+        options = check(
+            kind, entry.options, place, self.problems, owner=f"tasks.{name}", beside=beside
+        )
+        task = build(kind, options, place, self.problems)
+        if task is None:
+            return None
+        files = self._files(kind, entry.files, place)
+        said = Said(
+            title=entry.title or getattr(kind, "title", "") or name,
+            why=entry.why,
+            about=entry.about or kind.about,
+            licence=entry.licence or kind.licence,
+            link=entry.link or kind.link,
+            citation=tuple(entry.citation) or ((kind.citation,) if kind.citation else ()),
+        )
+        return TaskSpec(name, entry.kind or name, options, files, entry.limit.train, said)
+
+    def _files(self, kind: Any, given: Mapping[str, str], place: Place) -> dict[str, str]:
+        """Return the data files by role: the study's, or those that come with the task."""
+        at, files = (*place, "files"), {**kind.files, **given}
+        for role, path in given.items():
+            if kind.roles and role not in kind.roles:
+                self.problems.add((*at, role), f"no role {role!r}. {nearest(role, kind.roles)}")
+            here = self.folder / Path(path).expanduser()
+            if not path.startswith("embedded:") and not here.is_file():
+                self.problems.add((*at, role), f"no file {path!r} in {self.folder.name}/")
+        needed = [role for role in kind.roles if role != "dev"] or ["text"][: not files]
+        missing = [role for role in needed if role not in files]
+        if missing:
+            self.problems.add(at, f"{'.'.join(at)} names no {missing[0]!r} file")
+        return files
+
+    # Methods
+
+    def method(self, name: str, entry: MethodEntry, shared: Mapping[str, Any]) -> MethodSpec | None:
+        """Return one method, or None when its plug-in or options are wrong."""
+        place = ("methods", name)
+        kind = self.plugin("method", entry.method or name, (*place, "method"))
+        if kind is None:
+            return None
+        beside = [*MethodEntry.model_fields, *(names_of(Training) if kind.trains else [])]
+        own, training = self._options(kind, entry.options, place, beside)
+        for option, values in entry.tune.items():
+            for number, value in enumerate(values):
+                self._options(kind, {option: value}, (*place, "tune"), beside, number=number)
+        build(kind, own, place, self.problems)
+        if kind.trains:
+            build(Training, {**kind.training, **shared, **training}, place, self.problems)
+        said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
+        tune = {option: tuple(values) for option, values in entry.tune.items()}
+        return MethodSpec(name, entry.method or name, own, {**shared, **training}, tune, said)
+
+    def _options(
+        self,
+        kind: Any,
+        values: Mapping[str, Any],
+        place: Place,
+        beside: Sequence[str],
+        number: int | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values that are the method's own and those that are the engine's."""
+        engine = [n for n in names_of(Training) if kind.trains and n not in names_of(kind)]
+        own = {n: v for n, v in values.items() if n not in engine}
+        rest = {n: v for n, v in values.items() if n in engine}
+        owner = ".".join(place[:2])
+        return (
+            check(kind, own, place, self.problems, owner=owner, beside=beside),
+            check(Training, rest, place, self.problems, owner=owner),
+        )
+
+    # Names
+
+    def among(self, name: str, known: Iterable[str], place: Place, what: str) -> str:
+        """Return the name, after noting when it is not among the study's own."""
+        there = list(known)
+        if name not in there:
+            text = f"no {what} {name!r} in this study. {nearest(name, there)}"
+            self.problems.add(place, text)
+        return name
+
+    def plugin(self, what: str, name: str, place: Place) -> Any:
+        """Return a plug-in's class, or None after noting that there is none of this name."""
+        room = f"smalltune.{what}s"
+        known = names(room)
+        if "." not in name and name not in known:
+            more = " For data of your own, give `kind:` and `files:`" if what == "task" else ""
+            self.problems.add(place, f"no {what} {name!r}. {nearest(name, known)}{more}")
+            return None
+        try:
+            return load(room, name)
+        except StudyError as error:
+            self.problems.add(place, str(error))
+            return None

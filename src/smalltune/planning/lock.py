@@ -1,0 +1,120 @@
+"""The lock: what the study's names meant when it was locked, by digest and commit.
+
+`study.lock` is written once and read ever after. Local models and data are locked by the first
+`plan` or `run`; hub names only by `smalltune lock`. When a locked file has other bytes now, that is
+an error and not a silent change of the question.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from smalltune.core.errors import StudyError
+from smalltune.core.provenance import environment
+from smalltune.core.store import write_json
+
+__all__ = [
+    "Lock",
+    "LockedFile",
+    "LockedModel",
+    "fingerprint",
+    "lock_path",
+    "read_lock",
+    "write_lock",
+]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class LockedModel:
+    """A model as pinned: `ref` says where it lies, `digest` and `tokeniser` what it holds."""
+
+    source: str
+    ref: str
+    revision: str | None
+    digest: str
+    tokeniser: str
+    parameters: int | None
+    dtype: str
+    config: Mapping[str, Any]
+
+    @property
+    def context(self) -> int | None:
+        """The longest text in tokens that the model reads, where its configuration says so."""
+        found = self.config.get("max_position_embeddings", self.config.get("n_positions"))
+        return int(found) if found else None
+
+
+@dataclass(frozen=True)
+class LockedFile:
+    """A data file as pinned; `path` is as the study file writes it."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Everything that a study's names mean."""
+
+    models: Mapping[str, LockedModel]
+    tasks: Mapping[str, Mapping[str, LockedFile]]
+    dtype: str
+    environment: Mapping[str, Any]
+    date: str = field(default="", compare=False)
+
+
+def lock_path(study_file: Path) -> Path:
+    """Return where the lock of a study file lies: `study.lock` beside `study.yaml`."""
+    return study_file.with_suffix(".lock")
+
+
+def read_lock(path: Path) -> Lock | None:
+    """Return the lock in a file, or None when there is none; a damaged one is a StudyError."""
+    if not path.is_file():
+        return None
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["format"] != FORMAT:
+            raise ValueError(f"format {raw['format']} is not {FORMAT}")
+        return Lock(
+            models={name: LockedModel(**model) for name, model in raw["models"].items()},
+            tasks={
+                name: {role: LockedFile(**file) for role, file in files.items()}
+                for name, files in raw["tasks"].items()
+            },
+            dtype=raw["dtype"],
+            environment=raw["environment"],
+            date=raw["date"],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(
+            f"{path.name}: cannot be read ({error}). `smalltune lock STUDY` writes it anew"
+        ) from None
+
+
+def write_lock(path: Path, lock: Lock) -> Lock:
+    """Write the lock with today's date and return it."""
+    dated = dataclasses.replace(lock, date=time.strftime("%Y-%m-%d", time.gmtime()))
+    write_json(path, {"format": FORMAT, **asdict(dated)})
+    return dated
+
+
+def fingerprint() -> dict[str, Any]:
+    """Return what the numbers may depend on besides the study: Python, packages, platform."""
+    packages = dict(environment()["packages"])
+    for name in ("safetensors", "huggingface_hub", "pyarrow"):
+        packages[name] = importlib.metadata.version(name)
+    return {
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": packages,
+    }

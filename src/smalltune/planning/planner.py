@@ -1,0 +1,205 @@
+"""The planner: a study, its lock and the tuning answers known so far become trials and jobs.
+
+A pure function: no file is read, nothing is run, and the same arguments give the same plan. A
+study with tuning is planned to a fixed point. The first pass holds the tuning runs and one
+`select` job for each; once the answers are known, the next pass writes the winning *values* into
+the final specs, so a final job depends on its hyperparameters and not on how they were found.
+
+What a method declares decides, never its name: `uses_model` gives it the model axis, `trains` or
+drawn rows give it the seed axis.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from itertools import product
+from typing import Any, NamedTuple
+
+from smalltune.core.job import Job, Plan, Trial
+from smalltune.core.plugins import load
+from smalltune.engine import VERSION as ENGINE
+from smalltune.planning.lock import Lock
+from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
+
+__all__ = ["Cell", "Known", "cells", "plan"]
+
+Known = Callable[[str], Mapping[str, Any] | None]
+"""Returns a finished select job's choice (`options`, `index`, `value`, ...) by key, or None."""
+
+
+class Cell(NamedTuple):
+    """A trial's coordinates; the model is None where the method asks none."""
+
+    model: ModelSpec | None
+    method: MethodSpec
+    task: TaskSpec
+    seed: int | None
+
+    @property
+    def id(self) -> str:
+        """The trial's id, with "-" for an axis that the method does not use."""
+        model = self.model.name if self.model else "-"
+        seed = "-" if self.seed is None else str(self.seed)
+        return f"{model}/{self.method.name}/{self.task.name}/{seed}"
+
+
+def cells(study: StudySpec) -> Iterator[Cell]:
+    """Yield the coordinates of every trial of a study, tuned or not."""
+    for task, method in product(study.tasks, study.methods):
+        models = study.models if method.kind.uses_model else (None,)
+        seeds = study.seeds if _draws(method, task) else (None,)
+        for model, seed in product(models, seeds):
+            yield Cell(model, method, task, seed)
+
+
+def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
+    """Return the trials whose hyperparameters are known, and the `select` jobs of all tuning."""
+    builder = _Builder(study, lock)
+    trials, open_jobs = [], {}
+    for cell in cells(study):
+        chosen: Mapping[str, Any] = {}
+        if cell.method.tune:
+            select = builder.select(cell.model, cell.method, cell.task)
+            open_jobs[select.key] = select
+            answer = known(select.key)
+            if answer is None:
+                continue
+            chosen = answer["options"]
+        trials.append(builder.trial(cell, chosen))
+    return Plan(study.name, tuple(trials), tuple(open_jobs.values()))
+
+
+def _draws(method: MethodSpec, task: TaskSpec) -> bool:
+    """Tell whether a trial's seed can change its answer."""
+    kind = method.kind
+    return bool(kind.trains or (kind.uses_rows and task.limit is not None))
+
+
+class _Builder:
+    """Builds the jobs of one plan; what two trials share is built once."""
+
+    def __init__(self, study: StudySpec, lock: Lock):
+        self.study, self.lock = study, lock
+        self.prepare = cache(self._prepare)
+        self.tokens = cache(self._tokens)
+        self.names = {task.name: task for task in study.tasks}
+        self.bases = {model.name: model for model in study.models}
+
+    def trial(self, cell: Cell, chosen: Mapping[str, Any]) -> Trial:
+        """Return a trial with a score job for each evaluation."""
+        metrics = self.study.metrics_of(cell.task)
+        scores = {
+            split: self._score(cell, chosen, split, metrics, cell.id)
+            for split in self.study.evaluations
+        }
+        model = cell.model.name if cell.model else "-"
+        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores)
+
+    def select(self, model: ModelSpec | None, method: MethodSpec, task: TaskSpec) -> Job:
+        """Return the job that names the best of the tuning runs on dev."""
+        metric = self.study.selects_by(task)
+        seed = self.study.tuning_seed if _draws(method, task) else None
+        cell = Cell(model, method, task, seed)
+        combinations = product(*method.tune.values())
+        candidates = [dict(zip(method.tune, values, strict=True)) for values in combinations]
+        where = cell.id.rpartition("/")[0]
+        scores = {
+            str(n): self._score(cell, chosen, "dev", (metric,), f"{where} tuning {n + 1}")
+            for n, chosen in enumerate(candidates)
+        }
+        better = load("smalltune.metrics", metric).better
+        spec = {"metric": metric, "better": better, "candidates": candidates}
+        return _job("select", spec, scores, label=f"select {where}")
+
+    def _prepare(self, task_name: str) -> Job:
+        task = self.names[task_name]
+        files = self.lock.tasks[task_name]
+        spec = {
+            "task": _task(task, task.task.data_options()),
+            "files": {role: file.sha256 for role, file in files.items()},
+        }
+        sources = {role: self.study.place_of(file.path) for role, file in files.items()}
+        return _job("prepare", spec, {}, sources, f"prepare {task_name}")
+
+    def _tokens(self, model_name: str, task_name: str) -> Job:
+        task, locked = self.names[task_name], self.lock.models[model_name]
+        spec = {
+            "task": _task(task, task.task.prompt_options()),
+            "chat": self.bases[model_name].chat,
+            "tokeniser": locked.tokeniser,
+            "max_length": min(self.study.max_length, locked.context or self.study.max_length),
+        }
+        inputs, sources = {"data": self.prepare(task_name)}, self._source(model_name)
+        return _job("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
+
+    def _score(
+        self,
+        cell: Cell,
+        chosen: Mapping[str, Any],
+        split: str,
+        metrics: tuple[str, ...],
+        label: str,
+    ) -> Job:
+        versions = {name: load("smalltune.metrics", name).version for name in metrics}
+        inputs = {
+            "data": self.prepare(cell.task.name),
+            "predictions": self._predictions(cell, chosen, split, label),
+        }
+        spec = {"split": split, "metrics": versions}
+        return _job("score", spec, inputs, label=f"score {label} {split}")
+
+    def _predictions(self, cell: Cell, chosen: Mapping[str, Any], split: str, label: str) -> Job:
+        method, training = cell.method.settled(chosen)
+        data = self.prepare(cell.task.name)
+        how = {"name": cell.method.method, "version": method.version, "options": method.options()}
+        drawn = {"limit": cell.task.limit, "seed": cell.seed}
+        if cell.model is None:
+            labels = list(getattr(cell.task.task, "labels", {}).values())
+            spec = {"method": how, "labels": labels, "split": split, **drawn}
+            return _job("classify", spec, {"data": data}, label=f"classify {label} {split}")
+        asked = {
+            "model": self.lock.models[cell.model.name].digest,
+            "method": how,
+            "task": cell.task.kind,
+            "dtype": self.lock.dtype,
+            "engine": ENGINE,
+        }
+        inputs = {"tokens": self.tokens(cell.model.name, cell.task.name)}
+        sources = self._source(cell.model.name)
+        if method.trains:
+            spec = {**asked, "training": training, **drawn}
+            weights = _job("train", spec, inputs, sources, f"train {label}")
+            inputs = {**inputs, "weights": weights}
+        spec = {**asked, "split": split, "seed": cell.seed}
+        inputs = {"data": data, **inputs}
+        return _job("predict", spec, inputs, sources, f"predict {label} {split}")
+
+    def _source(self, model: str) -> dict[str, str]:
+        """Return where a model lies; folders of the study become absolute."""
+        ref = self.lock.models[model].ref
+        scheme, _, rest = ref.partition(":")
+        return {"model": f"{scheme}:{self.study.place_of(rest)}" if _is_folder(scheme) else ref}
+
+
+def _is_folder(scheme: str) -> bool:
+    return scheme in ("path", "config")
+
+
+def _task(task: TaskSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": task.kind, "version": task.task.version, "options": dict(options)}
+
+
+def _job(
+    stage: str,
+    spec: Mapping[str, Any],
+    inputs: Mapping[str, Job],
+    sources: Mapping[str, str] | None = None,
+    label: str = "",
+) -> Job:
+    return Job(stage, _version(stage), spec, inputs, sources or {}, label)
+
+
+@cache
+def _version(stage: str) -> int:
+    """Return the version that the stage's file states."""
+    return int(getattr(import_module(f"smalltune.stages.{stage}"), "VERSION", 1))

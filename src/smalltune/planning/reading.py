@@ -1,0 +1,164 @@
+"""Reading a study file: from YAML to a StudySpec, or every problem in it with file and line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from smalltune.core.errors import StudyError
+from smalltune.core.plugins import nearest
+from smalltune.engine.training import Training
+from smalltune.planning.entries import Entries
+from smalltune.planning.options import check
+from smalltune.planning.schema import StudyFile, check_shape
+from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
+from smalltune.planning.yaml_lines import Document, Problems, parse_value, read_document
+
+__all__ = ["find_study", "read_study"]
+
+SPLITS = ("train", "dev", "test")
+
+
+def find_study(study: Path | str) -> Path:
+    """Return the study file that is meant: a file, a folder that holds one, or a name in studies/.
+
+    Raises StudyError that names the studies there are.
+    """
+    here = Path("studies")
+    for path in (Path(study), here / study):
+        if path.is_file():
+            return path.resolve()
+        if (path / "study.yaml").is_file():
+            return (path / "study.yaml").resolve()
+    there = sorted(path.parent.name for path in here.glob("*/study.yaml"))
+    if not there:
+        raise StudyError(f"no study {str(study)!r}: no such file or folder with a study.yaml in it")
+    raise StudyError(f"no study {str(study)!r}. {nearest(Path(study).name, there)}")
+
+
+def read_study(path: Path, changes: Sequence[str] = ()) -> StudySpec:
+    """Return the study in `path`, with `key=value` changes from the command line.
+
+    Raises StudyError with all problems, each as `study.yaml:14: what is wrong, what is near`.
+    """
+    document = read_document(path)
+    for change in changes:
+        document = _changed(document, change)
+    problems = Problems(document)
+    shape = check_shape(document.data, problems)
+    problems.stop()
+    assert shape is not None
+    spec = _Reader(shape, document, problems).read()
+    problems.stop()
+    return spec
+
+
+def _changed(document: Document, change: str) -> Document:
+    """Return the document with one value set, such as `methods.lora.rank=4`."""
+    place, equals, text = change.partition("=")
+    if not equals or not place:
+        raise StudyError(f"{change!r} is not a change: write key=value, such as seeds=2")
+    *way, last = place.split(".")
+    data = inside = dict(document.data)
+    for step in way:
+        below = inside.get(step)
+        inside[step] = dict(below) if isinstance(below, dict) else {}
+        inside = inside[step]
+    inside[last] = parse_value(text)
+    return Document(document.path, data, document.lines)
+
+
+class _Reader:
+    """Turns the shape of one study file into its spec, noting problems on the way."""
+
+    def __init__(self, shape: StudyFile, document: Document, problems: Problems):
+        self.shape, self.document, self.problems = shape, document, problems
+        self.folder = document.path.parent.resolve()
+        self.entries = Entries(self.folder, problems)
+
+    def read(self) -> StudySpec:
+        shape = self.shape
+        training = check(Training, shape.training, ("training",), self.problems, owner="training")
+        models = tuple(self.entries.model(name, entry) for name, entry in shape.models.items())
+        tasks = tuple(t for name, e in shape.tasks.items() if (t := self.entries.task(name, e)))
+        methods = tuple(
+            m for name, e in shape.methods.items() if (m := self.entries.method(name, e, training))
+        )
+        self._needs_a_model(methods)
+        self.problems.stop()
+        metrics = self.metrics(tasks)
+        primary = self.entries.among(shape.primary or metrics[0], metrics, ("primary",), "metric")
+        select = shape.tuning.metric or primary
+        name = shape.name or self.folder.name
+        return StudySpec(
+            name=name,
+            title=shape.title or name,
+            questions=(*([shape.question] if shape.question else []), *shape.questions),
+            author=shape.author,
+            keywords=tuple(shape.keywords),
+            models=models,
+            tasks=tasks,
+            methods=methods,
+            training=training,
+            seeds=self.seeds(),
+            tuning_seed=shape.tuning.seed,
+            tuning_metric=self.entries.among(select, metrics, ("tuning", "metric"), "metric"),
+            contrasts=self.contrasts(primary, metrics),
+            metrics=metrics,
+            primary=primary,
+            alpha=shape.alpha,
+            evaluations=self.evaluations(),
+            max_length=shape.max_length,
+            keep_weights=shape.keep_weights,
+            dtype=shape.dtype,
+            folder=self.folder,
+            document=self.document,
+        )
+
+    def _needs_a_model(self, methods: Sequence[MethodSpec]) -> None:
+        asking = [m.name for m in methods if m.kind.uses_model]
+        if asking and not self.shape.models:
+            self.problems.add((), f"'models' is missing: {asking[0]} asks a language model")
+
+    def seeds(self) -> tuple[int, ...]:
+        """Return the seeds; each once, none of them the tuning seed."""
+        seeds = self.shape.seeds
+        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        if twice:
+            self.problems.add(("seeds",), f"seed {twice[0]} stands in seeds twice")
+        if self.shape.tuning.seed in seeds and any(m.tune for m in self.shape.methods.values()):
+            text = f"seed {self.shape.tuning.seed} is the tuning seed: a trial must not use it"
+            self.problems.add(("seeds",), text)
+        return tuple(seeds)
+
+    def metrics(self, tasks: Sequence[TaskSpec]) -> tuple[str, ...]:
+        """Return the metrics: those named, each of use to a task, else all that the tasks know."""
+        known = list(dict.fromkeys(name for task in tasks for name in task.task.metrics))
+        if not self.shape.metrics:
+            return tuple(known)
+        for number, name in enumerate(self.shape.metrics):
+            place = ("metrics", str(number))
+            if self.entries.plugin("metric", name, place) and name not in known and "." not in name:
+                self.problems.add(place, f"no task of this study is scored by {name!r}")
+        return tuple(dict.fromkeys(self.shape.metrics))
+
+    def contrasts(self, primary: str, metrics: Sequence[str]) -> tuple[Contrast, ...]:
+        """Return the contrasts; each names methods, tasks, models and metrics of this study."""
+        shape, found = self.shape, []
+        for number, c in enumerate(shape.contrasts):
+            at = ("contrasts", str(number))
+            for method in (c.a, c.b):
+                self.entries.among(method, shape.methods, at, "method")
+            if c.a == c.b:
+                self.problems.add(at, f"a contrast needs two methods, not {c.a!r} twice")
+            metric = self.entries.among(c.metric or primary, metrics, (*at, "metric"), "metric")
+            if c.task:
+                self.entries.among(c.task, shape.tasks, (*at, "task"), "task")
+            if c.model:
+                self.entries.among(c.model, shape.models, (*at, "model"), "model")
+            found.append(Contrast(c.a, c.b, metric, c.task, c.model))
+        return tuple(found)
+
+    def evaluations(self) -> tuple[str, ...]:
+        """Return the splits on which every trial is judged; dev and test always."""
+        for number, split in enumerate(self.shape.evaluations):
+            self.entries.among(split, SPLITS, ("evaluations", str(number)), "split")
+        return tuple(dict.fromkeys(("dev", "test", *self.shape.evaluations)))

@@ -1,0 +1,164 @@
+"""The study file, checked and with every short form spelt out: what was asked, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from smalltune.core.errors import StudyError
+from smalltune.core.plugins import load
+from smalltune.engine.training import Training
+from smalltune.planning.yaml_lines import Document
+
+__all__ = ["Contrast", "MethodSpec", "ModelSpec", "Said", "StudySpec", "TaskSpec"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the author says of a model, task or method; none of it is part of a key."""
+
+    title: str
+    why: str = ""
+    about: str = ""
+    licence: str = ""
+    link: str = ""
+    citation: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A base model. `source` is `embedded:NAME`, `hub:ID`, `path:FOLDER` or `config:FOLDER`.
+
+    Folders are as the study file writes them: relative to it.
+    """
+
+    name: str
+    source: str
+    revision: str | None
+    chat: bool
+    said: Said
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task: the plug-in `kind` with its options, the data files by role, a limit on rows."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any]
+    files: Mapping[str, str]
+    limit: int | None
+    said: Said
+
+    @property
+    def task(self) -> Any:
+        """The task object (see `smalltune.kinds.Task`)."""
+        return load("smalltune.tasks", self.kind)(**self.options)
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A method: the plug-in `method`, the values that the study gives, and what is tuned.
+
+    `options` are the method's own; `training` are the engine's, the study's shared values under
+    the method's. `tune` maps option names of either kind to the values that are tried.
+    """
+
+    name: str
+    method: str
+    options: Mapping[str, Any]
+    training: Mapping[str, Any]
+    tune: Mapping[str, tuple[Any, ...]]
+    said: Said
+
+    @property
+    def kind(self) -> Any:
+        """The method's class (see `smalltune.methods.Method`)."""
+        return load("smalltune.methods", self.method)
+
+    def settled(self, chosen: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Return the method object and all training values, with tuned values filled in.
+
+        Order of precedence: tuned values, the method's entry, the study's `training`, the
+        method's own defaults, the engine's. Methods that train nothing have no training values.
+        """
+        chosen, kind = dict(chosen or {}), self.kind
+        shared = asdict(Training())
+        training = {
+            **shared,
+            **getattr(kind, "training", {}),
+            **self.training,
+            **{name: value for name, value in chosen.items() if name in shared},
+        }
+        own = {name: value for name, value in chosen.items() if name not in shared}
+        return kind(**{**self.options, **own}), training if kind.trains else {}
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference declared before the runs; None stands for each task or model."""
+
+    a: str
+    b: str
+    metric: str
+    task: str | None
+    model: str | None
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """A study: every model with every method on every task with every seed, and its purpose."""
+
+    name: str
+    title: str
+    questions: tuple[str, ...]
+    author: str
+    keywords: tuple[str, ...]
+    models: tuple[ModelSpec, ...]
+    tasks: tuple[TaskSpec, ...]
+    methods: tuple[MethodSpec, ...]
+    training: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    tuning_seed: int
+    tuning_metric: str
+    contrasts: tuple[Contrast, ...]
+    metrics: tuple[str, ...]
+    primary: str
+    alpha: float
+    evaluations: tuple[str, ...]
+    max_length: int
+    keep_weights: bool
+    dtype: str
+    folder: Path
+    document: Document = field(repr=False, compare=False)
+
+    def metrics_of(self, task: TaskSpec) -> tuple[str, ...]:
+        """Return the study's metrics that this task is scored by."""
+        known = load("smalltune.tasks", task.kind).metrics
+        return tuple(name for name in self.metrics if name in known or "." in name)
+
+    def selects_by(self, task: TaskSpec) -> str:
+        """Return the metric that decides tuning on this task's dev split."""
+        own = self.metrics_of(task)
+        return self.tuning_metric if self.tuning_metric in own else own[0]
+
+    def place_of(self, source: str) -> str:
+        """Return a file or folder of the study file as an absolute path; embedded ones stay."""
+        if source.startswith("embedded:"):
+            return source
+        return str((self.folder / Path(source).expanduser()).resolve())
+
+    def need_reasons(self) -> None:
+        """Raise StudyError unless each task, model and method says why it was chosen."""
+        problems = []
+        rooms = {"tasks": self.tasks, "models": self.models, "methods": self.methods}
+        for room, entries in rooms.items():
+            for entry in entries:
+                if not entry.said.why.strip():
+                    line = self.document.line((room, entry.name))
+                    text = (
+                        f"{room}.{entry.name} has no `why:`, and a paper must say why it was chosen"
+                    )
+                    problems.append((line or 0, f"{self.document.path.name}:{line}: {text}"))
+        if problems:
+            raise StudyError("\n".join(text for _, text in sorted(problems)))

@@ -1,0 +1,45 @@
+"""The runner: run what is missing, keep going when something fails, say what happened.
+
+It plans, runs, and plans again until no tuning answer changes the plan (see `planning.planner`).
+"""
+
+from collections.abc import Callable
+
+from smalltune.backends import Backend
+from smalltune.core.store import Store
+from smalltune.planning.lock import Lock
+from smalltune.planning.planner import plan
+from smalltune.planning.spec import StudySpec
+from smalltune.planning.status import choices, record
+from smalltune.runner.passes import Pass
+from smalltune.runner.reports import Event, Failed, Report
+
+__all__ = ["Event", "Failed", "Report", "run"]
+
+
+def run(
+    study: StudySpec,
+    lock: Lock,
+    store: Store,
+    backend: Backend,
+    tell: Callable[[Event], None] = lambda event: None,
+) -> Report:
+    """Run every job of the study that is not stored, tuning first; failed ones are tried again.
+
+    A failed job stops only what depends on it. Whatever ends the run early (Ctrl-C, a full disk)
+    leaves the store whole, and the next run goes on from there.
+    """
+    report, known = Report(study.name), choices(store)
+    unanswered: set[str] | None = None
+    while True:
+        now = plan(study, lock, known)
+        waiting_for = {job.key for job in now.open if known(job.key) is None}
+        if waiting_for == unanswered:
+            break
+        unanswered = waiting_for
+        store.write_plan(record(study, now))
+        report.trials = len(now.trials)
+        Pass(now, store, backend, report, tell, keep_weights=study.keep_weights).go()
+        if not unanswered:
+            break
+    return report

@@ -1,0 +1,83 @@
+"""What is missing: from the answers that are wanted back to the jobs that must run for them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from smalltune.core.job import Job, Plan
+from smalltune.core.store import Store
+
+__all__ = ["Weights", "goals", "missing"]
+
+
+def goals(plan: Plan, *, keep_weights: bool) -> Iterator[Job]:
+    """Yield the jobs whose answers are wanted: scores, tuning choices, kept weights."""
+    yield from plan.goals()
+    if keep_weights:
+        for trial in plan.trials:
+            train = trial.job("train")
+            if train:
+                yield train
+
+
+def missing(wanted: Iterable[Job], store: Store) -> dict[str, Job]:
+    """Return the jobs that must run, by key, inputs first.
+
+    A stored answer needs nothing behind it: its inputs may have been dropped. A job that is needed
+    itself and has lost files must run again.
+    """
+    found: dict[str, Job] = {}
+    for goal in wanted:
+        whole = goal.stage == "train"
+        if not (store.has(goal.key) if whole else store.known(goal.key)):
+            _walk(goal, store, found)
+    return found
+
+
+def _walk(job: Job, store: Store, found: dict[str, Job]) -> None:
+    if job.key in found:
+        return
+    for needed in job.inputs.values():
+        if not store.has(needed.key):
+            _walk(needed, store, found)
+    found[job.key] = job
+
+
+@dataclass
+class Weights:
+    """Drops trained weights once everything of any study that reads them is stored."""
+
+    plan: Plan
+    store: Store
+    keep: bool
+
+    def __post_init__(self) -> None:
+        """Note which jobs read which weights."""
+        self._readers: dict[str, set[str]] = {}
+        for job in self.plan.jobs():
+            weights = job.inputs.get("weights")
+            if weights:
+                self._readers.setdefault(weights.key, set()).add(job.key)
+
+    def drop(self, keys: Iterable[str] | None = None) -> int:
+        """Drop what nothing needs any more, among these train jobs or all; return bytes freed."""
+        if self.keep:
+            return 0
+        freed = 0
+        for key in self._readers if keys is None else keys:
+            read = all(self.store.known(reader) for reader in self._readers.get(key, ()))
+            if read and self.store.has(key) and not self._kept_elsewhere(key):
+                files = self.store.manifest(key)["files"]
+                freed += self.store.drop(key, [n for n in files if n.startswith("weights")])
+        return freed
+
+    def _kept_elsewhere(self, key: str) -> bool:
+        """Tell whether another study of this store keeps or still has to read the weights."""
+        for study in self.store.studies():
+            if study == self.plan.study:
+                continue
+            record = self.store.read_plan(study)
+            for trial in record["trials"]:
+                unread = any(not self.store.known(k) for k in trial["predict"].values())
+                if trial["train"] == key and (record.get("keep_weights") or unread):
+                    return True
+        return False

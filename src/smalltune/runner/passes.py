@@ -1,0 +1,149 @@
+"""One pass over a plan: each missing job once, in an order that its inputs allow."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from smalltune.backends import Backend, News
+from smalltune.core.claims import Claim, claim
+from smalltune.core.job import Job, Plan
+from smalltune.core.store import Store
+from smalltune.runner.missing import Weights, goals, missing
+from smalltune.runner.reports import Event, Failed, Report
+
+__all__ = ["Pass"]
+
+POLL = 0.25
+"""Seconds between two looks at a job that another process runs."""
+
+TRIES = 3
+"""How often a job starts whose input another run has dropped before it was read."""
+
+
+class Pass:
+    """Runs a plan's missing jobs on a backend and notes in `report` what became of them.
+
+    A job is claimed before it starts. When another process holds the claim, this one waits and
+    takes that one's answer, or runs the job itself when the other has given up.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        backend: Backend,
+        report: Report,
+        tell: Callable[[Event], None],
+        *,
+        keep_weights: bool,
+    ):
+        """Look at what is stored."""
+        self.plan, self.store, self.backend = plan, store, backend
+        self.report, self.tell, self.keep_weights = report, tell, keep_weights
+        self.weights = Weights(plan, store, keep_weights)
+        self.waiting: dict[str, Job] = {}
+        self.running: dict[str, tuple[Job, Claim]] = {}
+        self.elsewhere: set[str] = set()
+        self.told: set[str] = set()
+        self.again: set[str] = set()
+        self.starts: Counter[str] = Counter()
+
+    def go(self) -> None:
+        """Run until nothing is left that can run."""
+        self._look()
+        stored = {job.key for job in self.plan.jobs()} - set(self.waiting)
+        self.report.stored |= stored - {*self.report.done, *self.report.found}
+        info = {"missing": list(self.waiting.values()), "stored": len(stored)}
+        self.tell(Event("plan", info={**info, "trials": len(self.plan.trials)}))
+        try:
+            self._start()
+            while self.running or self.elsewhere:
+                for news in self.backend.wait(POLL if self.elsewhere else 1.0):
+                    self._hear(news)
+                self._start()
+        except BaseException:
+            self.backend.close()  # before the claims go, so that nothing runs unclaimed
+            raise
+        finally:
+            for _, held in self.running.values():
+                held.release()
+        self.weights.drop()
+        self.report.blocked = [job.label for job in self.waiting.values()]
+
+    def _look(self) -> None:
+        """Find out from the store what is missing now."""
+        wanted = missing(goals(self.plan, keep_weights=self.keep_weights), self.store)
+        gone = {*self.running, *self.report.failed}
+        self.waiting = {key: job for key, job in wanted.items() if key not in gone}
+        self.again = {key for key in self.waiting if self.store.known(key)}
+        self.elsewhere &= set(self.waiting)
+
+    def _ready(self) -> list[Job]:
+        """Return the jobs that can start: inputs stored, not seen to run elsewhere just now."""
+        busy = {*self.waiting, *self.running, *self.report.failed}
+        return [
+            job
+            for job in self.waiting.values()
+            if not any(needed.key in busy for needed in job.inputs.values())
+        ]
+
+    def _start(self) -> None:
+        """Start what there is room for."""
+        self.elsewhere.clear()
+        ready = self._ready()
+        while ready and self.backend.room > 0:
+            job = self.backend.choose(ready)
+            ready.remove(job)
+            held = claim(self.store, job.key)
+            if held is None:
+                self._wait_for(job)
+            elif self._made_meanwhile(job):
+                held.release()
+                ready = [job for job in self._ready() if job.key not in self.elsewhere]
+            else:
+                del self.waiting[job.key]
+                self.running[job.key] = (job, held)
+                self.starts[job.key] += 1
+                self.tell(Event("start", job))
+                self.backend.submit([job])
+
+    def _wait_for(self, job: Job) -> None:
+        self.elsewhere.add(job.key)
+        if job.key not in self.told:
+            self.told.add(job.key)
+            self.tell(Event("elsewhere", job))
+
+    def _made_meanwhile(self, job: Job) -> bool:
+        """Tell whether another process has stored a job since we looked; if so, look again."""
+        remade = job.key in self.again
+        if not (self.store.has(job.key) if remade else self.store.known(job.key)):
+            return False
+        self.report.found.append(job.key)
+        self.tell(Event("found", job))
+        self._look()
+        return True
+
+    def _hear(self, news: News) -> None:
+        job, held = self.running[news.key]
+        if news.kind == "progress":
+            self.tell(Event("progress", job, news.info))
+            return
+        del self.running[news.key]
+        if news.kind == "done":
+            self.report.done.append(job.key)
+            self.weights.drop(
+                needed.key for needed in job.inputs.values() if needed.stage == "train"
+            )
+            held.release()
+            self.tell(Event("done", job, news.info))
+            return
+        held.release()
+        lost = any(not self.store.has(needed.key) for needed in job.inputs.values())
+        if lost and self.starts[job.key] < TRIES:
+            self._look()
+            return
+        self._fail(job, str(news.info["reason"]), str(news.info.get("details", "")))
+
+    def _fail(self, job: Job, reason: str, details: str) -> None:
+        self.report.failed[job.key] = Failed(job.label, job.key, reason, details)
+        self.tell(Event("failed", job, {"reason": reason}))
+        self.store.write_failure(job, reason, details)

@@ -1,0 +1,46 @@
+"""Stages: the steps of a trial. One file, one pure function each: `stage(spec, inputs, out, bench)`.
+
+A stage reads its spec, the folders of its inputs and the files of its sources, and writes to
+`out`. It reads no clock, no environment variable, no global state; its randomness comes from its
+spec. The bench lends what is costly to make and says how to compute; it never changes an answer.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from smalltune.core.job import Job
+from smalltune.core.plugins import load
+from smalltune.core.provenance import Meter
+from smalltune.core.store import Store, disk_errors
+from smalltune.stages.bench import Bench, Inputs
+
+__all__ = ["Bench", "Inputs", "Stage", "execute"]
+
+Stage = Callable[[Mapping[str, Any], Inputs, Any, Bench], Mapping[str, Any] | None]
+
+
+def execute(
+    job: Job, store: Store, bench: Bench, progress: Callable[[dict[str, Any]], None] | None = None
+) -> None:
+    """Run one job and commit its artifact; a job that is stored is not run again.
+
+    What a stage returns goes into the provenance, beside times and memory.
+    """
+    if store.has(job.key):
+        return
+    stage: Stage = load("smalltune.stages", job.stage)
+    inputs = Inputs(
+        {name: store.path(needed.key) for name, needed in job.inputs.items()},
+        {name: needed.key for name, needed in job.inputs.items()},
+        dict(job.sources),
+    )
+    meter = Meter()
+    bench.start(meter, progress)
+    meter.phase("setup")
+    out = store.work(job)
+    with disk_errors(out):
+        more = stage(job.spec, inputs, out, bench) or {}
+    meter.phase("store")
+    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 1
+    store.commit(job, meter.record(device=bench.device, threads=threads, **more))

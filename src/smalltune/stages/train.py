@@ -1,0 +1,67 @@
+"""Train: a base, a method and tokens to weights."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smalltune.core.plugins import load
+from smalltune.core.store import write_json
+from smalltune.data.splits import draw
+from smalltune.engine.training import Training
+from smalltune.engine.training import train as fit
+from smalltune.stages.bench import Bench, Inputs
+
+__all__ = ["train"]
+
+
+def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> Mapping[str, Any]:
+    """Write weights/ (as the method saves them), log.jsonl and facts.json.
+
+    The seed draws the training rows, their order, new parameters and dropout.
+    """
+    import torch
+
+    seed = spec["seed"]
+    method = load("smalltune.methods", spec["method"]["name"])(**spec["method"]["options"])
+    task = load("smalltune.tasks", spec["task"])
+    ref, digest = inputs.sources["model"], spec["model"]
+    answers, pool = bench.answers(inputs), bench.tokens(inputs, "train")
+    data = task.training(pool.take(draw(pool.labels.tolist(), spec["limit"], seed)), answers)
+    options = Training(**spec["training"])
+    dev = None
+    if options.early_stopping:
+        dev = task.training(bench.tokens(inputs, "dev"), answers)
+    with bench.base(ref, digest, seed, method.changes_base) as model:
+        torch.manual_seed(seed)
+        method.attach(model)
+        counts = _counts(model)
+        bench.meter.phase("train")
+        log, facts = fit(
+            model,
+            data,
+            dev,
+            options,
+            seed=seed,
+            dtype=spec["dtype"],
+            work=out,
+            checkpoint_seconds=bench.checkpoint_seconds,
+            progress=bench.progress,
+        )
+        bench.meter.phase("save")
+        (out / "weights").mkdir(exist_ok=True)
+        method.save(model, out / "weights")
+        method.detach(model)
+    resumed = facts.pop("resumed_from")
+    with (out / "log.jsonl").open("w") as file:
+        file.writelines(json.dumps(line) + "\n" for line in log)
+    write_json(out / "facts.json", facts | counts)
+    return {"resumed_from": resumed}
+
+
+def _counts(model: Any) -> dict[str, int]:
+    """Return trained and all parameters; the base's count leaves out what the method added."""
+    parameters = dict(model.named_parameters())
+    trained = sum(p.numel() for p in parameters.values() if p.requires_grad)
+    frozen = sum(p.numel() for p in parameters.values() if not p.requires_grad)
+    return {"trainable_parameters": trained, "total_parameters": trained + frozen}

@@ -1,0 +1,175 @@
+"""Small studies made by hand: artifacts written through the store's own interface."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smalltune.analysis.results import Results, read
+from smalltune.core.job import Job, Plan, Trial
+from smalltune.core.plugins import load
+from smalltune.core.store import Store
+
+LABELS = ("bad", "good")
+METRICS = ("accuracy", "macro_f1", "nll")
+
+
+class Made:
+    """A study in the making: `add` writes the artifacts of one trial, `results` reads them all."""
+
+    def __init__(self, root: Path):
+        self.store, self.trials = Store(root), []
+        self.declared: dict[str, Any] = {}
+        self.jobs: dict[str, Job] = {}
+
+    def data(self, gold: Mapping[str, Sequence[int]], task: str = "reviews") -> Job:
+        """Write the prepared rows of a task: gold labels by split."""
+        job = Job("prepare", 1, {"task": task, "gold": {s: list(g) for s, g in gold.items()}})
+        files: dict[str, Any] = {
+            f"{split}.jsonl": [
+                {"id": f"{split}-{i}", "fields": {"text": f"text {i}"}, "label": LABELS[g]}
+                for i, g in enumerate(labels)
+            ]
+            for split, labels in gold.items()
+        }
+        files["facts.json"] = {"splits": {s: {"rows": len(g)} for s, g in gold.items()}}
+        self.jobs[task] = self.commit(job, files)
+        return job
+
+    def add(
+        self,
+        method: str,
+        seed: int | None,
+        probs: Mapping[str, Sequence[float]],
+        *,
+        task: str = "reviews",
+        model: str = "micro",
+        write: bool = True,
+        trains: bool = False,
+        **provenance: Any,
+    ) -> Trial:
+        """Add a trial that gives label 1 these probabilities, by split; unwritten it is a gap."""
+        data, inputs = self.jobs[task], {}
+        if trains:
+            spec = {"model": model, "method": method, "seed": seed, "dtype": "float32"}
+            inputs["weights"] = Job("train", 1, spec, {"data": data})
+            log = [{"step": s, "loss": 1 / s + 0.01 * (seed or 0)} for s in range(1, 9)]
+            facts = {"steps": 8, "tokens": 800, "padding_share": 0.1}
+            sizes = {"trainable_parameters": 10, "total_parameters": 1000}
+            made = {"phases": {"train": 3.0}, "seconds": 4.0, "cpu_seconds": 5.0, **provenance}
+            self.commit(
+                inputs["weights"], {"log.jsonl": log, "facts.json": {**facts, **sizes}}, made
+            )
+        scores = {}
+        for split, ones in probs.items():
+            spec = {"method": method, "model": model, "seed": seed, "split": split}
+            spec |= {"probs": list(ones)}
+            predict = Job("predict", 1, spec, {"data": data, **inputs})
+            versions = {name: load("smalltune.metrics", name).version for name in METRICS}
+            inner = {"data": data, "predictions": predict}
+            scores[split] = Job("score", 1, {"split": split, "metrics": versions}, inner)
+            if write:
+                self._predicted(predict, scores[split], split, ones, provenance)
+        self.trials.append(Trial(model, method, task, seed, scores))
+        return self.trials[-1]
+
+    def _predicted(
+        self, predict: Job, score: Job, split: str, ones: Sequence[float], made: Mapping[str, Any]
+    ) -> None:
+        gold = predict.inputs["data"].spec["gold"][split]
+        log_probs = np.log([[1 - p, p] for p in ones])
+        said = [LABELS[int(row.argmax())] for row in log_probs]
+        ids = [f"{split}-{i}" for i in range(len(ones))]
+        rows = [
+            {"id": i, "log_probs": row.tolist(), "predicted": p}
+            for i, row, p in zip(ids, log_probs, said, strict=True)
+        ]
+        facts = {"examples": len(ids), "tokens": 10 * len(ids)}
+        times = {"phases": {"predict": 0.5}, "seconds": 1.0, "cpu_seconds": 1.5, **made}
+        files = {"predictions.jsonl": rows, "labels.json": {"names": LABELS}, "facts.json": facts}
+        self.commit(predict, files, times)
+        stats = {m: load("smalltune.metrics", m).items(gold, log_probs, LABELS) for m in METRICS}
+        lines = [
+            {
+                "id": i,
+                "gold": LABELS[gold[at]],
+                "predicted": said[at],
+                "stats": {name: stats[name][at].tolist() for name in METRICS},
+            }
+            for at, i in enumerate(ids)
+        ]
+        self.commit(score, {"scores.jsonl": lines, "facts.json": {}})
+
+    def commit(
+        self, job: Job, files: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+    ) -> Job:
+        """Store an artifact: JSON lines for `.jsonl`, JSON for `.json`."""
+        if self.store.known(job.key):
+            return job
+        folder = self.store.work(job)
+        for name, value in files.items():
+            lines = value if name.endswith(".jsonl") else [value]
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            (folder / name).write_text(text, encoding="utf-8")
+        self.store.commit(job, {"peak_memory_bytes": 1000, "device": "cpu", **(provenance or {})})
+        return job
+
+    def results(self) -> Results:
+        """Return the results as they are read back from the store."""
+        record = Plan("made", tuple(self.trials)).record()
+        self.store.write_plan({**record, "analysis": self.declared})
+        return read(self.store, self.store.read_plan("made"))
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """An empty study."""
+    return Made(tmp_path / "store")
+
+
+@pytest.fixture
+def small(tmp_path: Path, drawn: Callable[..., Made]) -> Callable[..., Made]:
+    """A function that makes `drawn`'s study for one test, which may then change it."""
+
+    def copy(seeds: Sequence[int] = (0, 1, 2, 3, 4, 5)) -> Made:
+        pattern = drawn(tuple(seeds))
+        root = tmp_path / f"small-{len(seeds)}"
+        shutil.copytree(pattern.store.root, root)
+        made = Made(root)
+        made.trials, made.jobs = list(pattern.trials), dict(pattern.jobs)
+        made.declared = {"primary": "accuracy", "contrasts": [{"a": "lora", "b": "full"}]}
+        return made
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[int, ...]], Made]:
+    """Two trained methods and one without a model, on 12 dev and 12 test items."""
+
+    @cache
+    def make(seeds: tuple[int, ...]) -> Made:
+        rng = np.random.default_rng(0)
+        made = Made(tmp_path_factory.mktemp("drawn"))
+        gold = {split: [i % 2 for i in range(12)] for split in ("dev", "test")}
+        made.data(gold)
+        made.add("majority", None, dict.fromkeys(gold, [0.4] * 12), model="-")
+        for method, skill in (("full", 0.35), ("lora", 0.15)):
+            for seed in seeds:
+                probs = {
+                    split: np.clip(
+                        0.5 + skill * (2 * np.array(labels) - 1) + rng.normal(0, 0.25, 12),
+                        0.02,
+                        0.98,
+                    ).tolist()
+                    for split, labels in gold.items()
+                }
+                made.add(method, seed, probs, trains=True)
+        return made
+
+    return make

@@ -1,0 +1,221 @@
+"""A small study for the paper: artifacts through the real store, with hostile text among them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smalltune.analysis.results import Results, read
+from smalltune.core.job import Job, Plan, Trial
+from smalltune.core.plugins import load
+from smalltune.core.store import Store
+from smalltune.paper.view import (
+    ContrastView,
+    MethodView,
+    MetricView,
+    ModelView,
+    StudyView,
+    TaskView,
+)
+
+LABELS = ("negative", "positive")
+METRICS = ("accuracy", "macro_f1", "nll")
+ITEMS = 80
+SEEDS = range(6)
+HOSTILE = (
+    r"\input{/etc/passwd} costs 100% of my_money & more #1 $x^2$ {~} \end{document}",
+    "An emoji \N{GRINNING FACE}, Hebrew \u05e9\u05dc\u05d5\u05dd, Arabic \u0633\u0644\u0627\u0645, "
+    "and a trick \u202egnirts\u202c with \x07 and <b>tags</b> -- `quoted'' ?`!`",
+    "Averyverylongword" * 30 + " \u05e9" * 5 + "\u05e9" * 60,
+)
+MADE = {
+    "seconds": 12.5,
+    "cpu_seconds": 20.25,
+    "peak_memory_bytes": 512_000_000,
+    "phases": {"train": 10.0, "predict": 0.5},
+    "device": "cpu",
+    "python": "3.11.7",
+    "packages": {"torch": "2.13.0", "numpy": "2.4.6"},
+    "machine": {
+        "cpu": "Some_CPU 100%",
+        "cores": 2,
+        "memory_bytes": 24e9,
+        "platform": "Linux-6.1-x86_64-with-glibc2.36",
+    },
+    "energy": {"joules": 100.0, "source": "estimate"},
+}
+
+
+class Shelf:
+    """A store that is filled by hand, and the plan record that goes with it."""
+
+    def __init__(self, root: Path):
+        self.store = Store(root)
+        self.trials: list[Trial] = []
+        self.gold = {s: [(i * 7 + len(s)) % 2 for i in range(ITEMS)] for s in ("dev", "test")}
+
+    def put(self, job: Job, files: Mapping[str, Any], made: Mapping[str, Any] = MADE) -> Job:
+        if not self.store.known(job.key):
+            folder = self.store.work(job)
+            for name, value in files.items():
+                lines = value if name.endswith(".jsonl") else [value]
+                text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                (folder / name).write_text(text, encoding="utf-8")
+            self.store.commit(job, made)
+        return job
+
+    def data(self) -> Job:
+        files: dict[str, Any] = {}
+        facts: dict[str, Any] = {"splits": {}, "dropped": {"train rows repeated in dev": 3}}
+        for split in ("train", "dev", "test"):
+            gold = self.gold.get(split, self.gold["dev"])
+            files[f"{split}.jsonl"] = [
+                {"id": f"{split}-{i}", "fields": {"text": text(i)}, "label": LABELS[g]}
+                for i, g in enumerate(gold)
+            ]
+            labels = {LABELS[k]: gold.count(k) for k in (0, 1)}
+            facts["splits"][split] = {
+                "rows": len(gold), "labels": labels, "words_mean": 12.34, "words_max": 40,
+            }  # fmt: skip
+        return self.put(Job("prepare", 1, {"task": "reviews"}), files | {"facts.json": facts})
+
+    def add(self, method: str, seed: int | None, skill: float, model: str = "-") -> None:
+        """Add a trial that is right on a share `skill` of the items."""
+        data, inputs = self.data(), {}
+        if model != "-":
+            inputs["weights"] = Job("train", 1, {"method": method, "seed": seed}, {"data": data})
+            sizes = {"trainable_parameters": 1234, "total_parameters": 2_345_678, "steps": 9}
+            log = [{"step": s, "loss": 1 / s, "learning_rate": 0.001} for s in range(1, 10)]
+            self.put(inputs["weights"], {"facts.json": sizes, "log.jsonl": log})
+        scores = {}
+        rng = np.random.default_rng([int(100 * skill), seed or 0])
+        for split, gold in self.gold.items():
+            right = rng.random(ITEMS) < skill
+            sure = 0.55 + 0.4 * rng.random(ITEMS)
+            p = np.where(right, sure, 1 - sure)
+            ones = np.where(np.array(gold) == 1, p, 1 - p)
+            spec = {"method": method, "seed": seed, "split": split}
+            predict = Job("predict" if inputs else "classify", 1, spec, {"data": data, **inputs})
+            versions = {m: load("smalltune.metrics", m).version for m in METRICS}
+            inner = {"data": data, "predictions": predict}
+            scores[split] = Job("score", 1, {"split": split, "metrics": versions}, inner)
+            self._answers(predict, scores[split], np.log(np.stack([1 - ones, ones], axis=1)))
+        self.trials.append(Trial(model, method, "reviews", seed, scores))
+
+    def _answers(self, predict: Job, score: Job, log_probs: Any) -> None:
+        split = score.spec["split"]
+        gold, said = self.gold[split], log_probs.argmax(axis=1)
+        ids = [f"{split}-{i}" for i in range(ITEMS)]
+        self.put(
+            predict,
+            {
+                "predictions.jsonl": [
+                    {"id": i, "log_probs": row.tolist(), "predicted": LABELS[k]}
+                    for i, row, k in zip(ids, log_probs, said, strict=True)
+                ],
+                "labels.json": {"names": LABELS},
+                "facts.json": {"examples": ITEMS},
+            },
+        )
+        stats = {m: load("smalltune.metrics", m).items(gold, log_probs, LABELS) for m in METRICS}
+        rows = [
+            {
+                "id": i,
+                "gold": LABELS[gold[at]],
+                "predicted": LABELS[said[at]],
+                "stats": {m: stats[m][at].tolist() for m in METRICS},
+            }
+            for at, i in enumerate(ids)
+        ]
+        self.put(score, {"scores.jsonl": rows, "facts.json": {"split": split}})
+
+    def results(self) -> Results:
+        record = Plan("tiny", tuple(self.trials)).record()
+        record["analysis"] = {
+            "primary": "accuracy",
+            "metrics": list(METRICS),
+            "contrasts": [{"a": "lora", "b": "full"}],
+        }
+        self.store.write_plan(record)
+        return read(self.store, record)
+
+
+def text(place: int) -> str:
+    """Return an item's text; every fourth is hostile."""
+    if place % 4 == 0:
+        return HOSTILE[place // 4 % len(HOSTILE)]
+    return f"A plain review number {place}, not bad at all."
+
+
+def study(folder: Path) -> StudyView:
+    """Return the view that goes with the shelf's trials."""
+    shared = {"learning_rate": 0.0005, "epochs": 3, "batch_size": 16, "schedule": "linear"}
+    many = {"trains": True, "uses_model": True, "uses_rows": True, "training": shared}
+    return StudyView(
+        name="tiny",
+        title="A tiny study of 100% & \\input{/etc/passwd}",
+        questions=("Is LoRA as good as full fine-tuning?",),
+        models=(
+            ModelView(
+                "micro", "micro-llama", "embedded:micro", why="It is small_ & ours.",
+                digest="ab" * 32, link="https://example.org/a_b%20c#d", licence="Apache-2.0",
+                facts={"parameters": 2_345_678, "embedding_parameters": 345_678, "layers": 4},
+            ),
+        ),
+        tasks=(
+            TaskView(
+                "reviews", "Reviews", "classification", why="Everybody knows reviews; 50% are bad.",
+                prompt="Review: {text}\nSentiment:", labels={"0": "negative", "1": "positive"},
+                digests={"train": "cd" * 32}, cite=("socher2013sst",), link="data/x_y.jsonl",
+            ),
+        ),
+        methods=(
+            MethodView("majority", "majority", "Majority", why="The floor.", uses_rows=True),
+            MethodView("full", "full", "Full fine-tuning", why="The reference.", **many),
+            MethodView(
+                "lora", "lora", "LoRA", why="Cheap.", options={"rank": 8, "target": "all-linear"},
+                cite=("hu2022lora", "unknown2000"), **many,
+            ),
+        ),
+        seeds=tuple(SEEDS),
+        contrasts=(ContrastView("lora", "full", "accuracy"),),
+        metrics=(
+            MetricView("accuracy", "Accuracy", True, "higher"),
+            MetricView("macro_f1", "Macro-F1", True, "higher"),
+            MetricView("nll", "Negative log-likelihood", False, "lower"),
+        ),
+        primary="accuracy",
+        folder=folder,
+        text=folder / "text",
+        version="0.1.0",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Return results in which LoRA is reliably better than full fine-tuning."""
+    return made(tmp_path_factory.mktemp("store"), lora=0.9, full=0.7)
+
+
+@pytest.fixture
+def view(tmp_path: Path) -> StudyView:
+    """Return the study's view with an empty text folder."""
+    (tmp_path / "study" / "text").mkdir(parents=True)
+    return study(tmp_path / "study")
+
+
+def made(root: Path, *, lora: float, full: float) -> Results:
+    """Return the results of a store in which the methods have these skills."""
+    shelf = Shelf(root)
+    shelf.add("majority", None, 0.5)
+    for seed in SEEDS:
+        shelf.add("full", seed, full, "micro")
+        shelf.add("lora", seed, lora, "micro")
+    return shelf.results()
+
+
+__all__ = ["made", "replace", "study"]

@@ -1,0 +1,153 @@
+"""One contract for every task that brings its own data, and the rules of classification."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from smalltune.core.errors import DataError, StudyError
+from smalltune.core.plugins import load, names
+from smalltune.data.splits import DevRule, Row, carve, draw
+from smalltune.kinds import Task
+from smalltune.models.loading import load_tokeniser
+from smalltune.models.sources import locate_file
+
+TASKS = [load("smalltune.tasks", name) for name in names("smalltune.tasks")]
+EMBEDDED = [task for task in TASKS if task.files]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda t: t.__name__)
+def test_its_fields_decide_either_the_splits_or_the_prompt(task):
+    import dataclasses
+
+    assert issubclass(task, Task) and not task.__subclasses__()
+    fields = {field.name for field in dataclasses.fields(task)}
+    assert set(task.data_fields) | set(task.prompt_fields) == fields
+
+
+@pytest.mark.parametrize("task", EMBEDDED, ids=lambda t: t.__name__)
+def test_embedded_data_split_without_leaks_and_are_read_whole(task, tiny_folder):
+    made = task()
+    splits = made.split({role: locate_file(ref) for role, ref in made.files.items()})
+    words = {name: {row.words for row in getattr(splits, name)} for name in ("train", "dev", "test")}
+    assert not words["train"] & words["test"]
+    assert not words["train"] & words["dev"]
+    assert not words["dev"] & words["test"]
+    tokeniser = load_tokeniser(tiny_folder)
+    encoded = made.encode(splits.test, tokeniser, length=512, chat=False)
+    assert encoded.truncated == 0
+    assert len(encoded.segments) == len(splits.test)
+    assert tokeniser.decode(encoded.segments[0][1:]) == made.prompt.format_map(
+        splits.test[0].fields
+    )
+
+
+def test_the_reviews_are_balanced_varied_and_share_no_eight_words():
+    rows = []
+    for split in ("train", "dev", "test"):
+        path = locate_file(f"embedded:reviews/{split}.jsonl")
+        rows += [json.loads(line) | {"split": split} for line in path.read_text().splitlines()]
+    assert len(rows) >= 600
+    for split in ("train", "dev", "test"):
+        labels = Counter(row["label"] for row in rows if row["split"] == split)
+        assert labels["positive"] == labels["negative"]
+        assert len({row["domain"] for row in rows if row["split"] == split}) == 16
+    owner = {}
+    for row in rows:
+        words = Row(row["id"], {"text": row["text"]}, "").words
+        for start in range(len(words) - 7):
+            run = words[start : start + 8]
+            assert owner.setdefault(run, row["id"]) == row["id"], run
+
+
+def own(**options):
+    made = {"text": "t", "label": "y", "labels": {"0": "bad", "1": "good"}, "prompt": "{t}\nIt is"}
+    return load("smalltune.tasks", "classification")(**made | options)
+
+
+def table(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+SOME = [{"t": f"text number {i}", "y": i % 2} for i in range(40)]
+
+
+def test_a_label_outside_the_label_words_is_named_with_its_row(tmp_path):
+    path = table(tmp_path / "train.jsonl", [*SOME, {"t": "x", "y": 7}])
+    message = f"{path}, row 41: the label 7 is not among the study's labels: 0, 1"
+    with pytest.raises(DataError) as error:
+        own().split({"train": path, "test": path})
+    assert str(error.value) == message
+
+
+def test_a_missing_column_is_named_with_the_columns_there_are(tmp_path):
+    path = table(tmp_path / "train.jsonl", SOME)
+    with pytest.raises(DataError) as error:
+        own(text="body", prompt="{body} is").split({"train": path, "test": path})
+    assert str(error.value) == f"{path}: no column 'body'; the columns are: t, y"
+
+
+def test_an_empty_split_is_an_error(tmp_path):
+    train, test = table(tmp_path / "train.jsonl", SOME), table(tmp_path / "test.jsonl", [])
+    with pytest.raises(DataError) as error:
+        own().split({"train": train, "test": test})
+    assert str(error.value) == f"{test}: the test split is empty"
+
+
+def test_a_prompt_without_its_column_is_an_error():
+    with pytest.raises(StudyError, match=r"the prompt 'It is' must hold exactly \{t\}"):
+        own(prompt="It is")
+
+
+def test_train_rows_that_repeat_test_rows_are_dropped_and_counted(tmp_path):
+    train = table(tmp_path / "train.jsonl", SOME)
+    test = table(tmp_path / "test.jsonl", [{"t": "Text number 3!", "y": 1}])
+    splits = own(dev={"rows": 10}).split({"train": train, "test": test})
+    assert (len(splits.train) + len(splits.dev), len(splits.dev)) == (39, 10)
+    assert splits.dropped["train rows repeated in test"] == 1
+
+
+def test_no_training_row_is_a_part_of_a_whole_dev_row():
+    sentences = [f"the {a} film is {b} and long" for a in "xyzuvw" for b in ("good", "bad")]
+    rows = [Row(f"s{i}", {"t": s}, s.split()[4]) for i, s in enumerate(sentences)]
+    rows += [Row(f"f{i}", {"t": s.partition(" is ")[2]}, "good") for i, s in enumerate(sentences)]
+    carved = carve(rows, DevRule(rows=4, whole=True))
+    assert {row.id[0] for row in carved.dev} == {"s"}
+    assert Counter(row.label for row in carved.dev) == {"good": 2, "bad": 2}
+    spans = {" ".join(row.words) for row in carved.dev}
+    assert not any(" ".join(row.words) in span for row in carved.train for span in spans)
+    assert len(carved.train) + len(carved.dev) + sum(carved.dropped.values()) == len(rows)
+
+
+def test_a_draw_is_stratified_and_paired_by_its_seed():
+    labels = [0] * 900 + [1] * 100
+    one, again, other = draw(labels, 50, 1), draw(labels, 50, 1), draw(labels, 50, 2)
+    assert one.tolist() == again.tolist() != other.tolist()
+    assert Counter(np.array(labels)[one].tolist()) == {0: 45, 1: 5}
+
+
+def test_a_long_text_loses_its_end_and_never_the_prompts(tiny_folder):
+    tokeniser = load_tokeniser(tiny_folder)
+    rows = [Row("a", {"t": "word " * 500}, "good"), Row("b", {"t": "short"}, "bad")]
+    encoded = own().encode(rows, tokeniser, length=64, chat=False)
+    assert encoded.truncated == 1
+    assert encoded.segments.lengths.max() <= 63
+    assert tokeniser.decode(encoded.segments[0]).endswith("\nIt is")
+    learned = own().training(encoded.segments, own().answers(tokeniser, chat=False))
+    assert tokeniser.decode(learned[0]).endswith("\nIt is good")
+
+
+def test_text_comes_apart_into_pieces_that_predict_each_token_once(tmp_path, tiny_folder):
+    documents = [{"text": f"document {i} " * (20 + i)} for i in range(60)]
+    path = table(tmp_path / "a.jsonl", [*documents, documents[0]])
+    task = load("smalltune.tasks", "language_modelling")(held_out=0.2)
+    splits = task.split({"a": path})
+    assert splits.dropped == {"repeated documents": 1}
+    assert len(splits.train) + len(splits.dev) + len(splits.test) == 60
+    tokeniser = load_tokeniser(tiny_folder)
+    encoded = task.encode(splits.dev, tokeniser, length=32, chat=False).segments
+    predicted = sum(len(encoded[i]) - 1 for i in range(len(encoded)))
+    texts = [row.fields["text"] for row in splits.dev]
+    whole = sum(len(t) + 1 for t in tokeniser(texts, add_special_tokens=False)["input_ids"])
+    assert predicted == whole
