@@ -1,9 +1,12 @@
 """Fixtures that several rooms share: a tiny model with a real tokeniser, and its folder."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # tiny models: a second thread only waits for the first
 
 EMBEDDED = Path(__file__).parent.parent / "src" / "smalltune" / "embedded"
 

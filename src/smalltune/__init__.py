@@ -7,20 +7,16 @@ study.run()
 study.paper()
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
-if TYPE_CHECKING:
-    from smalltune.api import Study, load
-
-__all__ = ["Study", "__version__", "load"]
+__all__ = ["Study", "__version__", "load"]  # noqa: F822  (see __getattr__)
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Return `load` or `Study`, importing them when they are first asked for."""
+    """Return `load` or `Study`; the rooms behind them are imported when first asked for."""
     if name in ("Study", "load"):
-        from smalltune import api
-
-        return getattr(api, name)
+        return getattr(import_module("smalltune.api"), name)
     raise AttributeError(f"module 'smalltune' has no attribute {name!r}")

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from smalltune.engine.batching import by_tokens, epoch_order, to_tensors
 from smalltune.engine.segments import Segments
 

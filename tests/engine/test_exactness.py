@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from smalltune.engine.batching import to_tensors
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.scoring import label_log_probs, log_likelihoods

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from smalltune.core.errors import EngineError
 from smalltune.engine.checkpoint import NAME
 from smalltune.engine.schedule import SCHEDULES, rate
@@ -68,7 +69,7 @@ def test_a_killed_training_ends_in_the_same_bits(tiny_folder, tmp_path):
     for work in works:
         work.mkdir()
     whole, log, _, _ = run(folder, works[0])
-    pieces, again, facts, events = run(folder, works[1], kill_at=(3, 11, 20))
+    pieces, again, facts, _ = run(folder, works[1], kill_at=(3, 11, 20))
     assert (whole, log) == (pieces, again)
     assert facts["resumed_from"] == [2, 10, 19]
     assert not (works[1] / NAME).exists()

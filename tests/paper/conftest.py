@@ -1,8 +1,7 @@
 """A small study for the paper: artifacts through the real store, with hostile text among them."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from smalltune.analysis.results import Results, read
 from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
+from smalltune.paper.build import PaperReport, build
 from smalltune.paper.view import (
     ContrastView,
     MethodView,
@@ -201,6 +201,18 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return made(tmp_path_factory.mktemp("store"), lora=0.9, full=0.7)
 
 
+@pytest.fixture(scope="session")
+def make_results() -> Callable[..., Results]:
+    """Return the function that fills a store: `make_results(root, lora=0.9, full=0.7)`."""
+    return made
+
+
+@pytest.fixture(scope="session")
+def make_view() -> Callable[[Path], StudyView]:
+    """Return the function that makes the view of a study in a folder."""
+    return study
+
+
 @pytest.fixture
 def view(tmp_path: Path) -> StudyView:
     """Return the study's view with an empty text folder."""
@@ -208,14 +220,18 @@ def view(tmp_path: Path) -> StudyView:
     return study(tmp_path / "study")
 
 
-def made(root: Path, *, lora: float, full: float) -> Results:
+@pytest.fixture(scope="session")
+def built(results: Results, tmp_path_factory: pytest.TempPathFactory) -> PaperReport:
+    """Return the report of a paper that was built once, without a text by the author."""
+    folder = tmp_path_factory.mktemp("built")
+    return build(study(folder), results, folder / "paper")
+
+
+def made(root: Path, *, lora: float, full: float, seeds: Sequence[int] = SEEDS) -> Results:
     """Return the results of a store in which the methods have these skills."""
     shelf = Shelf(root)
     shelf.add("majority", None, 0.5)
-    for seed in SEEDS:
+    for seed in seeds:
         shelf.add("full", seed, full, "micro")
         shelf.add("lora", seed, lora, "micro")
     return shelf.results()
-
-
-__all__ = ["made", "replace", "study"]

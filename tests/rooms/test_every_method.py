@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+
 from smalltune.core.plugins import load, names
 from smalltune.engine.scoring import log_likelihoods
 from smalltune.engine.segments import Segments
@@ -135,7 +136,9 @@ def test_a_classical_method_gives_log_probabilities_and_repeats(method):
     found = method().log_probs(texts, labels, 2, ["good", "dull", "never seen"])
     assert found.shape == (3, 2)
     np.testing.assert_allclose(np.exp(found).sum(axis=1), 1.0)
-    np.testing.assert_array_equal(found, method().log_probs(texts, labels, 2, ["good", "dull", "x"]))
+    np.testing.assert_array_equal(
+        found, method().log_probs(texts, labels, 2, ["good", "dull", "x"])
+    )
     assert found[0].argmax() == 1
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plugins import load, names
 from smalltune.data.splits import DevRule, Row, carve, draw
@@ -29,7 +30,9 @@ def test_its_fields_decide_either_the_splits_or_the_prompt(task):
 def test_embedded_data_split_without_leaks_and_are_read_whole(task, tiny_folder):
     made = task()
     splits = made.split({role: locate_file(ref) for role, ref in made.files.items()})
-    words = {name: {row.words for row in getattr(splits, name)} for name in ("train", "dev", "test")}
+    words = {
+        name: {row.words for row in getattr(splits, name)} for name in ("train", "dev", "test")
+    }
     assert not words["train"] & words["test"]
     assert not words["train"] & words["dev"]
     assert not words["dev"] & words["test"]

@@ -104,7 +104,7 @@ def _stale(path: Path) -> bool:
     except (OSError, ValueError):
         return False  # it has just been released or is being replaced: ask again later
     if owner["host"] == socket.gethostname() and owner["born"] is not None:
-        return _born(owner["pid"]) != owner["born"]
+        return bool(_born(owner["pid"]) != owner["born"])
     return age > LEASE
 
 

@@ -1,4 +1,4 @@
-"""A job is one stage with its exact inputs; a trial is one cell of a study; a plan is all of them."""
+"""A job is one stage with its exact inputs, a trial one cell of a study, a plan all of them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

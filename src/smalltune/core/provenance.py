@@ -56,6 +56,12 @@ class Meter:
             self.phases[before] = self.phases.get(before, 0.0) + now - since
         self._phase = (name, now)
 
+    def add(self, phase: str, seconds: float, cpu_seconds: float) -> None:
+        """Count what earlier, interrupted attempts at this job spent in a phase."""
+        self.phases[phase] = self.phases.get(phase, 0.0) + seconds
+        self.started -= seconds
+        self.cpu -= cpu_seconds
+
     def record(self, **more: Any) -> dict[str, Any]:
         """Return the provenance of the job that ends now."""
         self.phase("end")

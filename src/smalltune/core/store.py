@@ -64,11 +64,13 @@ class Store:
 
     def manifest(self, key: str) -> dict[str, Any]:
         """Return the question an artifact answers and the digests of its files."""
-        return self.read_json(key, "manifest.json")
+        manifest: dict[str, Any] = self.read_json(key, "manifest.json")
+        return manifest
 
     def provenance(self, key: str) -> dict[str, Any]:
         """Return where, when, with what and at what cost an artifact was made."""
-        return self.read_json(key, "provenance.json")
+        provenance: dict[str, Any] = self.read_json(key, "provenance.json")
+        return provenance
 
     def read_json(self, key: str, name: str) -> Any:
         """Return a JSON file of a finished artifact."""
@@ -76,7 +78,7 @@ class Store:
 
     def read_lines(self, key: str, name: str) -> list[Any]:
         """Return the rows of a JSON-lines file of a finished artifact."""
-        return [json.loads(line) for line in self._text(key, name).splitlines()]
+        return [json.loads(line) for line in self._text(key, name).split("\n") if line]
 
     def keys(self) -> Iterator[str]:
         """Yield the key of every finished artifact."""

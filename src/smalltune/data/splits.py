@@ -58,7 +58,7 @@ def normal(text: str) -> tuple[str, ...]:
 
 
 def carve(train: Sequence[Row], rule: DevRule) -> Carved:
-    """Return train and a stratified, seeded dev split, without training rows that are dev's parts."""
+    """Return train and a stratified, seeded dev split; train rows that would leak are dropped."""
     words = [row.words for row in train]
     pool = list(range(len(train)))
     if rule.whole:

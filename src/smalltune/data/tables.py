@@ -81,8 +81,8 @@ def _separated(path: Path, delimiter: str) -> Iterator[dict[str, Any]]:
             for row in reader:
                 if None in row or None in row.values():
                     raise DataError(
-                        f"{path}:{reader.line_num}: this row has not the header's "
-                        f"{len(reader.fieldnames or [])} columns; is a quote or a separator missing?"
+                        f"{path}:{reader.line_num}: this row does not have the header's "
+                        f"{len(reader.fieldnames or [])} columns: check its quotes and separators"
                     )
                 yield row
         except csv.Error as error:
@@ -114,4 +114,6 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches():
                 yield from batch.to_pylist()
     except pyarrow.ArrowInvalid as error:
-        raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+        raise DataError(
+            f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})"
+        ) from None

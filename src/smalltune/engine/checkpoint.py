@@ -19,7 +19,7 @@ NAME = "checkpoint.safetensors"
 def write_checkpoint(
     folder: Path, model: Any, optimiser: Any, progress: dict[str, Any], best: dict[str, Any]
 ) -> None:
-    """Write the state after `progress["step"]` steps; `best` holds early stopping's best weights."""
+    """Write the state after `progress["step"]` steps; `best` holds the best weights so far."""
     import torch
     from safetensors.torch import save_file
 

@@ -58,6 +58,9 @@ def train(
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Train what requires a gradient; return the log of all steps and the facts of the run.
 
+    Of the facts, `resumed_from` (steps) and `spent_earlier` (wall and CPU seconds of the attempts
+    before, up to their last checkpoints) depend on the moment; the arguments decide the others.
+
     Goes on from the checkpoint in `work` if there is one. On the CPU in float32 the result has
     the same bits with and without interruptions. Raises EngineError when the loss stops being a
     number.
@@ -92,13 +95,15 @@ class _Loop:
         self.best: dict[str, Any] = {}
         self.state: dict[str, Any] = {
             "step": 0, "tokens": 0, "padded": 0, "log": [], "dev": [], "stopped": False,
-            "resumed": [],
+            "resumed": [], "spent": [0.0, 0.0],
         }  # fmt: skip
+        self.began = time.monotonic(), time.process_time()
         found = read_checkpoint(work, model, self.optimiser)
         if found:
             self.state, self.best = found
             self.state["resumed"].append(self.state["step"])
             progress({"event": "resumed", "step": self.state["step"], "steps": self.steps})
+        self.earlier = self.state["spent"]
 
     def run(self) -> tuple[list[dict[str, float]], dict[str, Any]]:
         self.model.train()
@@ -114,12 +119,18 @@ class _Loop:
             if self.options.early_stopping and self.state["step"] % self.per_epoch == 0:
                 self._judge()
             if time.monotonic() - saved >= self.checkpoint_seconds:
-                write_checkpoint(self.work, self.model, self.optimiser, self.state, self.best)
+                self._save()
                 saved = time.monotonic()
         self._restore_best()
         self.model.eval()
         (self.work / NAME).unlink(missing_ok=True)
         return self.state["log"], self._facts()
+
+    def _save(self) -> None:
+        spent = [time.monotonic() - self.began[0], time.process_time() - self.began[1]]
+        spent = [now + earlier for now, earlier in zip(spent, self.earlier, strict=True)]
+        state = self.state | {"spent": spent}
+        write_checkpoint(self.work, self.model, self.optimiser, state, self.best)
 
     def _step(self, batch: Any) -> None:
         import torch
@@ -185,6 +196,7 @@ class _Loop:
             "dev_losses": state["dev"],
             "stopped_early": state["stopped"],
             "resumed_from": state["resumed"],
+            "spent_earlier": self.earlier,
         }
 
 

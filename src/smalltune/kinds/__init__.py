@@ -47,7 +47,8 @@ class Encoded:
 class Task(ABC):
     """A task: where its rows come from, how a model reads them, how its answers are judged.
 
-    The classes here are abstract; those in `tasks/` are final. Raise `version` when the same fields would give other answers.
+    The classes here are abstract; those in `tasks/` are final. Raise `version` when the same
+    fields would give other answers.
     """
 
     version: ClassVar[int] = 1
@@ -63,11 +64,15 @@ class Task(ABC):
 
     def data_options(self) -> dict[str, Any]:
         """Return the fields that decide the splits, as JSON."""
-        return {name: value for name, value in asdict(self).items() if name in self.data_fields}  # type: ignore[call-overload]
+        return self._fields(self.data_fields)
 
     def prompt_options(self) -> dict[str, Any]:
         """Return the fields that decide what a model reads, as JSON."""
-        return {name: value for name, value in asdict(self).items() if name in self.prompt_fields}  # type: ignore[call-overload]
+        return self._fields(self.prompt_fields)
+
+    def _fields(self, names: Sequence[str]) -> dict[str, Any]:
+        fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        return {name: fields[name] for name in names}
 
     @abstractmethod
     def split(self, files: Mapping[str, Path]) -> Splits:

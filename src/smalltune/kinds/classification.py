@@ -34,7 +34,7 @@ class Classification(Task):
     labels: Mapping[str, str] = field(default_factory=dict)
     id: str | None = None
     dev: Mapping[str, Any] = field(default_factory=dict)
-    prompt: str = "{text}\nLabel:"
+    prompt: str = ""
 
     version: ClassVar[int] = 1
     data_fields: ClassVar[tuple[str, ...]] = ("text", "label", "labels", "id", "dev")
@@ -43,7 +43,7 @@ class Classification(Task):
 
     def __post_init__(self) -> None:
         """Refuse a prompt without its text columns or two labels with one word."""
-        names = {name for _, name, _, _ in Formatter().parse(self.prompt) if name is not None}
+        names = {name for _, name, _, _ in Formatter().parse(self.template) if name is not None}
         if names != set(self.columns):
             wanted = ", ".join(f"{{{c}}}" for c in self.columns)
             raise StudyError(f"the prompt {self.prompt!r} must hold exactly {wanted}")
@@ -55,6 +55,11 @@ class Classification(Task):
     def columns(self) -> tuple[str, ...]:
         """The text columns."""
         return (self.text,) if isinstance(self.text, str) else tuple(self.text)
+
+    @property
+    def template(self) -> str:
+        """The prompt, or the text columns and the word "Label:" where the study gives none."""
+        return self.prompt or "\n".join(f"{{{c}}}" for c in self.columns) + "\nLabel:"
 
     # Data
 
@@ -93,7 +98,9 @@ class Classification(Task):
         value = raw[self.label]
         if str(value) not in self.labels:
             known = ", ".join(self.labels)
-            raise DataError(f"{where}: the label {value!r} is not among the study's labels: {known}")
+            raise DataError(
+                f"{where}: the label {value!r} is not among the study's labels: {known}"
+            )
         fields = {column: raw[column] for column in self.columns}
         for column, text in fields.items():
             if not isinstance(text, str) or not text.strip():
@@ -122,7 +129,7 @@ class Classification(Task):
     def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
         """Return the labels' words as the tokens that follow the prompt."""
         words = tuple(self.labels.values())
-        tail = "" if chat else self.prompt.rpartition("}")[2]
+        tail = "" if chat else self.template.rpartition("}")[2]
         before = tokeniser(tail, add_special_tokens=False)["input_ids"]
         tokens = []
         for word in words:
@@ -132,11 +139,13 @@ class Classification(Task):
             follows = whole[: len(before)] == before
             tokens.append(tuple(whole[len(before) :] if follows else alone))
         if len(set(tokens)) < len(tokens):
-            raise StudyError(f"this tokeniser cannot tell the label words apart: {', '.join(words)}")
+            raise StudyError(
+                f"this tokeniser cannot tell the label words apart: {', '.join(words)}"
+            )
         return Answers(words, tuple(tokens))
 
     def _render(self, fields: Mapping[str, str], tokeniser: Any, chat: bool) -> str:
-        text = self.prompt.format_map(fields)
+        text = self.template.format_map(fields)
         if not chat:
             return text
         turn = [{"role": "user", "content": text}]

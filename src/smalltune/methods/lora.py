@@ -44,7 +44,9 @@ class LoRA(Gradient):
             inject_adapter_in_model(self._config(), model, adapter_name=ADAPTER)
         except ValueError as error:
             target = self.target if isinstance(self.target, str) else ", ".join(self.target)
-            raise MethodError(f"lora: the target {target!r} does not fit this model: {error}") from None
+            raise MethodError(
+                f"lora: the target {target!r} does not fit this model: {error}"
+            ) from None
 
     def detach(self, model: Any) -> None:
         """Put the model's own layers back."""

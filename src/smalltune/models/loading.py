@@ -1,4 +1,4 @@
-"""Loading: a base model and its tokeniser through Transformers, safetensors only, no remote code."""
+"""Loading: a base and its tokeniser through Transformers; safetensors only, no remote code."""
 
 import hashlib
 import json

@@ -1,9 +1,9 @@
 """Sources: a reference such as `embedded:micro-llama` to a folder on this machine.
 
-    embedded:NAME     package data
-    hub:ID@COMMIT     a pinned revision of the Hugging Face hub, cached by its own client
-    path:/FOLDER      a folder with config.json, safetensors and a tokeniser
-    config:/FOLDER    the same without weights: random weights drawn from the trial's seed
+embedded:NAME     package data
+hub:ID@COMMIT     a pinned revision of the Hugging Face hub, cached by its own client
+path:/FOLDER      a folder with config.json, safetensors and a tokeniser
+config:/FOLDER    the same without weights: random weights drawn from the trial's seed
 """
 
 import os

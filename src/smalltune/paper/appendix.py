@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from smalltune.analysis.results import Results, TrialRecord
+from smalltune.analysis.records import TrialRecord
+from smalltune.analysis.results import Results
 from smalltune.paper.escape import Tex, escape, identifier
 from smalltune.paper.facts import made_by
-from smalltune.paper.naming import Names
+from smalltune.paper.naming import Names, enumerate_words
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.tables import cell, table
 from smalltune.paper.view import MethodView, StudyView
@@ -19,29 +20,33 @@ ROWS = 44  # rows of a table that fit on a page
 
 def setting_tables(view: StudyView, numbers: Numbers) -> Tex:
     """Return every hyperparameter of every method, training settings included."""
-    rows: list[list[str]] = []
-    for method in view.methods:
-        options = {**method.options, **method.training}
-        title = str(escape(method.title))
-        if not options:
-            rows.append([title, "no hyperparameters", "--"])
-        for option, value in options.items():
-            words = str(escape(option.replace("_", " ")))
-            rows.append([title, words, _setting(numbers, method, option, value)])
-            title = ""
-    how = "found by tuning on dev" if view.tuned else "fixed before the runs"
-    caption = f"Hyperparameters of each method, all of them {how}."
-    return table("settings", caption, "llr", ["Method", "Hyperparameter", "Value"], rows)
+    methods = [m for m in view.methods if m.options or m.training]
+    settings = {m.name: {**m.options, **m.training} for m in methods}
+    options = dict.fromkeys(option for found in settings.values() for option in found)
+    rows = []
+    for option in options:
+        values = [
+            _setting(numbers, m, option, settings[m.name][option])
+            if option in settings[m.name]
+            else ""
+            for m in methods
+        ]
+        rows.append([str(escape(option.replace("_", " "))), *values])
+    how = "Those tuned on dev say over which values." if view.tuned else "None was tuned."
+    without = [m.title for m in view.methods if m not in methods]
+    said = f" Without hyperparameters: {enumerate_words(without)}." if without else ""
+    caption = f"Hyperparameters by method; a dash: off. {how}{said}"
+    head = ["", *(str(escape(m.title)) for m in methods)]
+    wide = len(methods) > 4
+    return table("settings", caption, "l" + "r" * len(methods), head, rows, wide=wide)
 
 
 def _setting(numbers: Numbers, method: MethodView, option: str, value: Any) -> str:
     name = macro_name("setting", method.name, option)
     if name in numbers:
         return cell(numbers, name)
-    if value is None or value is False:
-        return "no"
-    if value is True:
-        return "yes"
+    if value is None or isinstance(value, bool):
+        return "on" if value else "--"
     listed = value if isinstance(value, list | tuple) else [value]
     return ", ".join(str(escape(one)) for one in listed)
 
@@ -61,7 +66,7 @@ def environment_table(view: StudyView, results: Results) -> Tex:
         ["Device", str(escape(made.get("device") or "--"))],
     ]
     caption = "Environment of the runs, as recorded with the first trial."
-    return table("environment", caption, r"lp{0.62\linewidth}", ["", "Version or kind"], rows)
+    return table("environment", caption, "ll", ["", "Version or kind"], rows)
 
 
 def mixture_lines(results: Results) -> tuple[Tex, ...]:

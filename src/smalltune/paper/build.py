@@ -99,8 +99,10 @@ def _sources(
 
 def _words(view: StudyView) -> list[str]:
     """Return the study's own names, which may hold digits."""
-    named = [*view.models, *view.tasks, *view.methods, *view.metrics]
-    words = [word for one in named for word in (one.name, one.title)]
+    words = [w for model in view.models for w in (model.name, model.title)]
+    words += [w for task in view.tasks for w in (task.name, task.title)]
+    words += [w for method in view.methods for w in (method.name, method.title)]
+    words += [w for metric in view.metrics for w in (metric.name, metric.title)]
     return [word for word in words if not word.isdigit()]
 
 

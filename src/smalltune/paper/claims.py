@@ -8,6 +8,7 @@ build when the verdict is another. Methods are also held against the majority ba
 whole interval must lie above it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -90,12 +91,17 @@ def _contrast(view: StudyView, one: Contrast, numbers: Numbers) -> Claim:
     adjusted = ""
     if one.family > 1:
         adjusted = rf"; adjusted for \familyCount{{}} contrasts {p('pAdjusted')}"
+    sentence = f"On {_where(view, at)}, {a} and {b} cannot be compared yet: runs are missing."
+    if not math.isnan(at.value):
+        sentence = (
+            f"On {_where(view, at)}, {said} (difference {macro('difference')}, "
+            rf"\intervalLevel{{}} interval {macro('difference', 'interval')}; "
+            f"exact paired {p('p')}, over seeds and items {p('pItems')}{adjusted})."
+        )
     return Claim(
         name,
         verdict,
-        f"On {_where(view, at)}, {said} (difference {macro('difference')}, "
-        rf"\intervalLevel{{}} interval {macro('difference', 'interval')}; "
-        f"exact paired {p('p')}, over seeds and items {p('pItems')}{adjusted}).",
+        sentence,
         f"{one.verdict}, by interval and p at level {one.alpha:g}, {one.pairing}",
         one.keys,
     )
@@ -122,11 +128,14 @@ def _floor(view: StudyView, one: Estimate, floor: Estimate) -> Claim:
     method, base = (escape(inline(view.method(m.method).title)) for m in (one, floor))
     value, low = f"\\{score_name(names, one)}", f"\\{score_name(names, one, 'interval')}"
     lies = "lies above" if above else "lies below" if below else "does not exclude"
+    where = _where(view, one)
     sentence = (
-        f"On {_where(view, one)}, {method} has {_article(metric)} {_name(metric)} of {value}, and "
+        f"On {where}, {method} has {_article(metric)} {_name(metric)} of {value}, and "
         rf"its \intervalLevel{{}} interval ({low}) {lies} the {base} baseline of "
         f"\\{score_name(names, floor)}."
     )
+    if math.isnan(one.value) or math.isnan(floor.value):
+        sentence = f"On {where}, {method} and {base} cannot be compared yet: runs are missing."
     name = names.of("claim", one.method, "against", floor.method, task=one.task, model=one.model)
     keys = (*one.keys, *floor.keys)
     return Claim(name, verdict, sentence, "interval against majority", keys, declared=False)

@@ -13,7 +13,7 @@ from smalltune.paper.escape import Tex, escape, identifier
 from smalltune.paper.examples import example_table
 from smalltune.paper.facts import made_by
 from smalltune.paper.measures import contrast_name
-from smalltune.paper.naming import Names, enumerate_words, inline
+from smalltune.paper.naming import Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Numbers
 from smalltune.paper.rounding import DASH
 from smalltune.paper.sections import SECTIONS
@@ -67,13 +67,15 @@ def context(
         "model_titles": [model.title for model in view.models],
         "task_titles": [task.title for task in view.tasks],
         "measures": _measures(view),
-        "device": made.get("device"),
+        "device": str(made.get("device") or "").upper(),
         "software": _software(view, made),
         "mixtures": appendix.mixture_lines(results),
         "dropped": lambda task: _dropped(results, task),
         "curves": "curves" in figures,
         "words": enumerate_words,
         "inline": inline,
+        "heading": heading,
+        "listing": lambda words: Tex(", ".join(escape(word) for word in words)),
         "identifier": identifier,
         "link": _link,
         "num": num,

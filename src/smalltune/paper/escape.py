@@ -9,9 +9,10 @@ no text overflows its column. `Tex` marks text that is LaTeX already.
 
 import unicodedata
 
-__all__ = ["Tex", "escape", "identifier"]
+__all__ = ["SPECIALS", "Tex", "escape", "identifier"]
 
-WORD = 14  # a longer word gets places where it may break
+WORD = 24  # a longer stretch of letters gets places where it may break,
+STEP = 8  # one after so many characters
 PLACEHOLDER = r"\unprintable"  # paper.tex defines it: small typewriter in square brackets
 SPECIALS = {
     "\\": r"\textbackslash{}",
@@ -81,21 +82,33 @@ def escape(text: object, *, limit: int | None = None) -> Tex:
 
 
 def identifier(text: object) -> Tex:
-    r"""Return LaTeX that prints a name or path in typewriter and may break after a separator."""
-    pieces = []
-    for character in unicodedata.normalize("NFC", str(text)):
+    r"""Return LaTeX that prints a name or path in typewriter; it may break after a separator.
+
+    What goes on without a separator, such as a digest, may break after every 8th character.
+    """
+    pieces, since = [], 0
+    plain = unicodedata.normalize("NFC", str(text))
+    step = STEP if len(plain) > WORD else WORD
+    for character in plain:
         pieces.append(" " if character.isspace() else _character(character))
-        if character in "/_-.:@=,+":
+        since += 1
+        if character in "/_-.:@=,+ " or since == step:
             pieces.append(r"\allowbreak{}")
+            since = 0
     return Tex(r"\texttt{" + "".join(pieces) + "}")
 
 
 def _word(word: str) -> str:
-    pieces = []
-    long = len(word) > WORD
+    """Return a word; a stretch of it without a hyphen that is too long may break anywhere."""
+    pieces, start = [], 0
+    long = any(len(part) > WORD for part in word.split("-"))
     for place, character in enumerate(word):
         printed = _character(character)
-        if place and (printed.startswith(PLACEHOLDER) or (long and place % 4 == 0)):
+        if character == "-" and word[place + 1 : place + 2].isdigit():
+            printed = r"\mbox{-}"  # no line ends within SST-2
+        start = place + 1 if character == "-" else start
+        inside = place > start and (place - start) % STEP == 0
+        if place and (printed.startswith(PLACEHOLDER) or (long and inside)):
             pieces.append(r"\allowbreak{}")
         pieces.append(printed)
     return "".join(pieces)

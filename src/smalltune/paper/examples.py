@@ -6,7 +6,7 @@ from collections import Counter
 from smalltune.analysis.results import Results
 from smalltune.analysis.samples import Example, choose
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.naming import Names
+from smalltune.paper.naming import Names, heading
 from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.tables import table
 from smalltune.paper.view import StudyView
@@ -56,8 +56,8 @@ def _table(
         for method in methods:
             name = Names(view).of("example", str(place), method.name, task=task, model=model)
             shares.append(_share(numbers, name, one, method.name, runs[method.name]))
-        rows.append([texts, str(escape(one.gold)), *shares])
-    heads = [str(escape(m.title if len(m.title) < 12 else m.name)) for m in methods]
+        rows.append([rf"{texts}\vspace{{2pt}}", str(escape(one.gold)), *shares])
+    heads = [str(escape(_short(m.title, m.name))) for m in methods]
     title = next(t.title for t in view.tasks if t.name == task)
     caption = (
         f"Test items of {escape(title)} with the number of runs in which each method gave the "
@@ -65,6 +65,11 @@ def _table(
     )
     columns = r">{\raggedright\arraybackslash}p{0.5\textwidth}l" + "c" * len(methods)
     return table("examples", caption, columns, ["Text", "Gold", *heads], rows, wide=True)
+
+
+def _short(title: str, name: str) -> str:
+    """Return a title that fits into a narrow column, or else the name."""
+    return title if len(title) < 12 else heading(name)
 
 
 def _share(numbers: Numbers, name: str, one: Example, method: str, runs: int) -> str:

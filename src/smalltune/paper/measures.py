@@ -51,9 +51,13 @@ def _score(
     runs = f"mean over {one.seeds} seeds" if one.seeds else "one run without a seed"
     what = f"{metric.title} of {one.method} on {one.split} of {one.task}, {runs}"
 
-    def add(value: object, text: str, said: str, *more: str, unit: str = unit) -> None:
+    def add(
+        value: object, text: str, said: str, *more: str, unit: str = unit, only: str = ""
+    ) -> None:
         name = score_name(names, one, *more)
-        numbers.add(Number(name, value, text, said, unit, one.keys, trials))
+        keys = tuple(k for k, t in zip(one.keys, trials, strict=True) if only in ("", t))
+        made_by = (only,) if only else trials
+        numbers.add(Number(name, value, text, said, unit, keys, made_by))
 
     def shown(value: float) -> str:
         return rounding.score(value, percent=metric.percent)
@@ -65,9 +69,10 @@ def _score(
     count = rounding.count(one.seeds)
     add(one.seeds, count, f"number of seeds behind: {what}", "seeds", unit="")
     if one.split == "test":
-        for seed, value in one.per_seed:
+        for (seed, value), trial in zip(one.per_seed, trials, strict=True):
             if seed is not None:
-                add(value, shown(value), f"seed {seed} alone, of: {what}", "seed", str(seed))
+                said = f"seed {seed} alone, of: {what}"
+                add(value, shown(value), said, "seed", str(seed), only=trial)
     how = HOW[one.levels]
     span = _span(shown(one.low), shown(one.high))
     add([one.low, one.high], span, f"95 % {how}, of: {what}", "interval")
@@ -141,8 +146,7 @@ def add_costs(view: StudyView, results: Results, numbers: Numbers) -> None:
     names = Names(view)
     for cell in results.cells:
         group = [c for c in results.costs if (c.model, c.method, c.task) == cell and c.parts]
-        if group:
-            _costs(names, cell, group, numbers)
+        _costs(names, cell, group, numbers)
     everything = [cost for cost in results.costs if cost.parts]
     _total(numbers, everything)
 
@@ -153,7 +157,8 @@ def _costs(names: Names, cell: tuple[str, str, str], group: list[Cost], numbers:
     train, cpu = _mean(c.train_seconds for c in group), _mean(c.cpu_seconds for c in group)
     predict = _mean(c.predict_seconds for c in group)
     memory = max((c.peak_memory_bytes for c in group), default=NAN)
-    trained, total = group[0].trainable_parameters, group[0].total_parameters
+    trained = group[0].trainable_parameters if group else NAN
+    total = group[0].total_parameters if group else NAN
     share = trained / total if total else NAN
     rows = (
         ("trainTime", train, *rounding.duration(train), "mean time of the training loop"),

@@ -6,7 +6,7 @@ from smalltune.paper.escape import Tex, escape
 from smalltune.paper.numbers import macro_name
 from smalltune.paper.view import StudyView
 
-__all__ = ["Names", "enumerate_words", "inline"]
+__all__ = ["Names", "enumerate_words", "heading", "inline"]
 
 
 class Names:
@@ -33,6 +33,11 @@ def inline(title: str) -> str:
     if first[1:].lower() != first[1:] or any(c.isdigit() for c in first):
         return title
     return " ".join([first.lower(), rest]) if rest else first.lower()
+
+
+def heading(title: str) -> str:
+    """Return a title as it begins a line: a plain lower-case word gets a capital."""
+    return title[:1].upper() + title[1:] if title.isalpha() and title.islower() else title
 
 
 def enumerate_words(words: Iterable[object]) -> Tex:

@@ -8,14 +8,15 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smalltune.core.errors import LatexError
+from smalltune.paper.escape import SPECIALS
 
-__all__ = ["Number", "Numbers", "macro_name"]
+__all__ = ["Number", "Numbers", "macro_name", "plain"]
 
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 UNITS = {
@@ -29,6 +30,25 @@ UNITS = {
     "MB": r"\,MB",
     "GB": r"\,GB",
     "kJ": r"\,kJ",
+}
+PLAIN = {
+    r"$-$": "\N{MINUS SIGN}",
+    r"$+$": "+",
+    r"$<$": "<",
+    r"$p$": "p",
+    r"\times10^{": " x 10^",
+    r"\xspace": "",
+    r"\allowbreak": "",
+    r"\,": " ",
+    r"\ ": " ",
+    r"\%": "%",
+    r"\_": "_",
+    r"\&": "&",
+    r"\#": "#",
+    "{}": "",
+    "{": "",
+    "}": "",
+    "$": "",
 }
 HEADER = r"""% Written by smalltune. numbers.json says where each number comes from.
 \providecommand{\xspace}{}
@@ -65,8 +85,12 @@ class Number:
         r"""Return the `\newcommand` line; what prints as a dash has no unit."""
         if self.body:
             return rf"\newcommand{{\{self.id}}}{{{self.text}}}"
-        unit = "" if self.text == "--" else UNITS[self.unit]
+        unit = self.printed().removeprefix(self.text)
         return rf"\newcommand{{\{self.id}}}{{\stnum{{{self.text}}}{{{unit}}}}}"
+
+    def printed(self) -> str:
+        """Return what the reader sees, macros of other numbers left as they are."""
+        return self.text + ("" if self.text == "--" or self.body else UNITS[self.unit])
 
     def record(self) -> dict[str, Any]:
         """Return what numbers.json keeps; NaN becomes null."""
@@ -113,13 +137,41 @@ class Numbers:
         """Yield the ids in order."""
         return iter(sorted(self._numbers))
 
+    def _printed(self, name: str) -> str | None:
+        return self[name].printed() if name in self else None
+
     def write(self, folder: Path, more: Iterable[str] = ()) -> None:
         """Write numbers.tex (with `more` lines at its end) and numbers.json into a folder."""
         lines = [HEADER, *(self[name].macro() for name in self), *more]
         (folder / "numbers.tex").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        records = {name: self[name].record() for name in self}
+        records = {
+            name: {**self[name].record(), "printed": plain(self[name].printed(), self._printed)}
+            for name in self
+        }
         text = json.dumps(records, indent=1, sort_keys=True, ensure_ascii=False)
         (folder / "numbers.json").write_text(text + "\n", encoding="utf-8")
+
+
+def plain(text: str, macro: Callable[[str], str | None]) -> str:
+    r"""Return LaTeX as plain text; `macro` gives the LaTeX that a number's name stands for.
+
+    Knows what `rounding`, `escape` and `claims` write, nothing else.
+    """
+    for _depth in range(3):  # a claim names numbers, an interval names none
+        text = re.sub(r"\\([a-zA-Z]+)(?:\{\})?", lambda m: _known(m, macro), text)
+    for said, latex in SPECIALS.items():
+        if latex.startswith("\\text"):
+            text = text.replace(latex, said)
+    text = re.sub(r"\\unprintable\{([^{}]*)\}", r"[\1]", text)
+    text = re.sub(r"\\(?:emph|texttt|mbox)\{([^{}]*)\}", r"\1", text)
+    for latex, said in PLAIN.items():
+        text = text.replace(latex, said)
+    return " ".join(text.split())
+
+
+def _known(match: re.Match[str], macro: Callable[[str], str | None]) -> str:
+    found = macro(match[1])
+    return match[0] if found is None else found
 
 
 def macro_name(*words: object) -> str:

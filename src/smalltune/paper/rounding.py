@@ -47,7 +47,7 @@ def difference(value: float, *, percent: bool) -> str:
 def p_value(value: float, *, level: float = 0.05) -> str:
     """Return a p-value: `0.031`, `$<$0.001`; it never rounds to the level of the test."""
     if value < 0.001:
-        return "$<$0.001"
+        return r"$<$\,0.001"
     text = f"{value:.3f}"
     return f"{value:.4f}" if float(text) == level and value != level else text
 

@@ -8,7 +8,7 @@ from smalltune.analysis.results import Results
 from smalltune.paper.escape import Tex, escape
 from smalltune.paper.facts import MODEL_FACTS, SPLITS
 from smalltune.paper.measures import contrast_name, score_name
-from smalltune.paper.naming import Names, inline
+from smalltune.paper.naming import Names, heading, inline
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.view import StudyView
 
@@ -42,9 +42,9 @@ def table(
     return Tex(
         f"\\begin{{table{star}}}[tb]\n\\centering\n\\caption{{{caption}}}\n"
         f"\\label{{tab:{name}}}\n\\footnotesize\\setlength{{\\tabcolsep}}{{3.5pt}}\n"
-        f"\\begin{{lrbox}}{{\\tablebox}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{' & '.join(head)} \\\\\n"
-        f"\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{lrbox}}\n"
-        f"\\fittable\n\\end{{table{star}}}\n"
+        f"\\begin{{lrbox}}{{\\tablebox}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n"
+        f"\\toprule\n{' & '.join(head)} \\\\\n\\midrule\n{body}\n\\bottomrule\n"
+        f"\\end{{tabular}}\n\\end{{lrbox}}\n\\fittable\n\\end{{table{star}}}\n"
     )
 
 
@@ -62,9 +62,12 @@ def score_table(view: StudyView, scores: Sequence[Estimate], numbers: Numbers) -
     head = ["Method", "Dev", "Test", r"\intervalLevel{} interval"]
     head += [_title(m.title) for m in others] + ["Seeds"]
     rows: list[list[str]] = []
-    for place in dict.fromkeys((one.task, one.model) for one in test if one.model != "-"):
+    places = _places(view, test)
+    several = len(places) > 1
+    for place in places:
         here = [one for one in test if one.task == place[0] and one.model in (place[1], "-")]
-        rows.append([_place(view, *place)])
+        if several:
+            rows.append([_place(view, *place)])
         for one in here:
             base = score_name(names, one)
             with_others = [
@@ -110,7 +113,8 @@ def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numb
     for one in contrasts:
         metric = view.metric(one.estimate.metric)
         where = _place(view, one.estimate.task, one.estimate.model)
-        if place != (place := f"{where}, {escape(inline(metric.title))}"):
+        before, place = place, f"{where}, {escape(inline(metric.title))}"
+        if place != before:
             rows.append([place])
         a, b = (escape(view.method(m).title) for m in (one.a, one.b))
         names = [("difference",), ("difference", "interval"), ("p",), ("pItems",)]
@@ -159,7 +163,8 @@ def data_table(view: StudyView, numbers: Numbers) -> Tex:
     """Return rows, labels and lengths of each split."""
     names, rows = Names(view), []
     for task in view.tasks:
-        rows.append([str(escape(task.title))])
+        if len(view.tasks) > 1:
+            rows.append([str(escape(heading(task.title)))])
         for split in SPLITS:
 
             def number(*words: str, split: str = split, task: str = task.name) -> str:
@@ -168,9 +173,9 @@ def data_table(view: StudyView, numbers: Numbers) -> Tex:
             labels = [number("rows", split, label) for label in task.labels.values()]
             counts = " / ".join(labels) if 0 < len(labels) <= 4 else "--"
             words = [number("words", split), number("longest", split)]
-            rows.append([rf"\quad {split}", number("rows", split), counts, *words])
-    labels = " / ".join(str(escape(w)) for w in view.tasks[0].labels.values())
-    said = f" ({labels})" if len(view.tasks) == 1 and 0 < len(view.tasks[0].labels) <= 4 else ""
+            rows.append([heading(split), number("rows", split), counts, *words])
+    order = " / ".join(str(escape(w)) for w in view.tasks[0].labels.values())
+    said = f" ({order})" if len(view.tasks) == 1 and 0 < len(view.tasks[0].labels) <= 4 else ""
     caption = f"Data: rows, rows by label{said}, and the mean and greatest number of words per row."
     return table("data", caption, "lrcrr", ["", "Rows", "By label", "Words", "Longest"], rows)
 
@@ -190,7 +195,14 @@ def _place(view: StudyView, task: str, model: str) -> str:
     title = next((t.title for t in view.tasks if t.name == task), task)
     several = len(view.models) > 1 and model != "-"
     said = next((m.title for m in view.models if m.name == model), model)
-    return str(escape(title)) + (f", {escape(said)}" if several else "")
+    return str(escape(heading(title))) + (f", {escape(said)}" if several else "")
+
+
+def _places(view: StudyView, test: Sequence[Estimate]) -> list[tuple[str, str]]:
+    """Return the pairs of task and model that have scores; without models the model is "-"."""
+    found = dict.fromkeys((one.task, one.model) for one in test)
+    with_model = [place for place in found if place[1] != "-"]
+    return with_model if view.models else list(found)
 
 
 def _title(title: str) -> str:

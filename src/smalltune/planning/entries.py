@@ -90,6 +90,9 @@ class Entries:
         task = build(kind, options, place, self.problems)
         if task is None:
             return None
+        if not getattr(task, "labels", True):
+            text = "'labels' is missing: it maps each value of the label column to a word"
+            self.problems.add(place, f"tasks.{name}: {text}")
         files = self._files(kind, entry.files, place)
         said = Said(
             title=entry.title or getattr(kind, "title", "") or name,
@@ -127,8 +130,8 @@ class Entries:
         beside = [*MethodEntry.model_fields, *(names_of(Training) if kind.trains else [])]
         own, training = self._options(kind, entry.options, place, beside)
         for option, values in entry.tune.items():
-            for number, value in enumerate(values):
-                self._options(kind, {option: value}, (*place, "tune"), beside, number=number)
+            for value in values:
+                self._options(kind, {option: value}, (*place, "tune"), beside)
         build(kind, own, place, self.problems)
         if kind.trains:
             build(Training, {**kind.training, **shared, **training}, place, self.problems)
@@ -142,13 +145,15 @@ class Entries:
         values: Mapping[str, Any],
         place: Place,
         beside: Sequence[str],
-        number: int | None = None,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values that are the method's own and those that are the engine's."""
-        engine = [n for n in names_of(Training) if kind.trains and n not in names_of(kind)]
+        engine = [n for n in names_of(Training) if n not in names_of(kind)]
         own = {n: v for n, v in values.items() if n not in engine}
         rest = {n: v for n, v in values.items() if n in engine}
         owner = ".".join(place[:2])
+        for option in {} if kind.trains else rest:
+            text = f"{owner} trains no weights, so it has no {option!r}"
+            self.problems.add((*place, option), text)
         return (
             check(kind, own, place, self.problems, owner=owner, beside=beside),
             check(Training, rest, place, self.problems, owner=owner),

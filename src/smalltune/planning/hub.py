@@ -29,14 +29,13 @@ def pin(name: str, revision: str | None) -> Pinned:
     Raises ModelError when the hub does not answer or does not give the model, or when the model
     has no safetensors.
     """
-    import httpx
-    from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import HfApi, errors, hf_hub_download
 
+    transport = getattr(errors, "HTTPError", OSError)  # of the HTTP library that the client uses
     try:
         info = HfApi().model_info(name, revision=revision, files_metadata=True)
         config = Path(hf_hub_download(name, "config.json", revision=info.sha)).read_text()
-    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
+    except (transport, OSError, ValueError) as error:
         raise ModelError(_reason(name, revision, error)) from None
     files = {file.rfilename: _hash(file) for file in info.siblings or []}
     if not any(file.endswith(".safetensors") for file in files):

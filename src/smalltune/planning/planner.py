@@ -152,12 +152,12 @@ class _Builder:
         method, training = cell.method.settled(chosen)
         data = self.prepare(cell.task.name)
         how = {"name": cell.method.method, "version": method.version, "options": method.options()}
-        drawn = {"limit": cell.task.limit, "seed": cell.seed}
+        drawn: dict[str, Any] = {"limit": cell.task.limit, "seed": cell.seed}
         if cell.model is None:
             labels = list(getattr(cell.task.task, "labels", {}).values())
             spec = {"method": how, "labels": labels, "split": split, **drawn}
             return _job("classify", spec, {"data": data}, label=f"classify {label} {split}")
-        asked = {
+        asked: dict[str, Any] = {
             "model": self.lock.models[cell.model.name].digest,
             "method": how,
             "task": cell.task.kind,

@@ -82,7 +82,7 @@ class _Reader:
         methods = tuple(
             m for name, e in shape.methods.items() if (m := self.entries.method(name, e, training))
         )
-        self._needs_a_model(methods)
+        self._fit(tasks, methods)
         self.problems.stop()
         metrics = self.metrics(tasks)
         primary = self.entries.among(shape.primary or metrics[0], metrics, ("primary",), "metric")
@@ -105,6 +105,7 @@ class _Reader:
             metrics=metrics,
             primary=primary,
             alpha=shape.alpha,
+            sesoi=shape.sesoi,
             evaluations=self.evaluations(),
             max_length=shape.max_length,
             keep_weights=shape.keep_weights,
@@ -113,10 +114,17 @@ class _Reader:
             document=self.document,
         )
 
-    def _needs_a_model(self, methods: Sequence[MethodSpec]) -> None:
-        asking = [m.name for m in methods if m.kind.uses_model]
+    def _fit(self, tasks: Sequence[TaskSpec], methods: Sequence[MethodSpec]) -> None:
+        """Note methods that lack the model, and tasks that lack the labels, which they need."""
+        asking = [method.name for method in methods if method.kind.uses_model]
         if asking and not self.shape.models:
             self.problems.add((), f"'models' is missing: {asking[0]} asks a language model")
+        self.problems.stop()
+        free = [task.name for task in tasks if not getattr(task.task, "labels", None)]
+        for method in methods:
+            if free and not method.kind.uses_model:
+                text = f"{method.name} answers with labels, and the task {free[0]!r} has none"
+                self.problems.add(("methods", method.name), text)
 
     def seeds(self) -> tuple[int, ...]:
         """Return the seeds; each once, none of them the tuning seed."""

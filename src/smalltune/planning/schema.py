@@ -121,6 +121,7 @@ class StudyFile(_Closed):
     metrics: list[str] = Field(default_factory=list)
     primary: str | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    sesoi: Annotated[float, Field(gt=0)] | None = None
     evaluations: list[str] = Field(default_factory=lambda: ["dev", "test"])
     max_length: Annotated[int, Field(ge=8)] = 512
     keep_weights: bool = False
@@ -172,6 +173,7 @@ _MEANT = {
     "dict_type": "`key: value` lines",
     "model_type": "`key: value` lines",
     "list_type": "a list",
+    "tuple_type": "a list",
     "literal_error": "one of {expected}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",

@@ -107,7 +107,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class StudySpec:
-    """A study: every model with every method on every task with every seed, and its purpose."""
+    """A study: every model with every method on every task with every seed, and its purpose.
+
+    `sesoi` is the smallest difference of interest, as the primary metric counts.
+    """
 
     name: str
     title: str
@@ -125,6 +128,7 @@ class StudySpec:
     metrics: tuple[str, ...]
     primary: str
     alpha: float
+    sesoi: float | None
     evaluations: tuple[str, ...]
     max_length: int
     keep_weights: bool
@@ -151,7 +155,9 @@ class StudySpec:
     def need_reasons(self) -> None:
         """Raise StudyError unless each task, model and method says why it was chosen."""
         problems = []
-        rooms = {"tasks": self.tasks, "models": self.models, "methods": self.methods}
+        rooms: dict[str, tuple[ModelSpec | TaskSpec | MethodSpec, ...]] = {
+            "tasks": self.tasks, "models": self.models, "methods": self.methods,
+        }  # fmt: skip
         for room, entries in rooms.items():
             for entry in entries:
                 if not entry.said.why.strip():

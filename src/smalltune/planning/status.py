@@ -67,6 +67,7 @@ def record(study: StudySpec, plan: Plan) -> dict[str, Any]:
             "metrics": list(study.metrics),
             "contrasts": [asdict(contrast) for contrast in study.contrasts],
             "alpha": study.alpha,
+            "sesoi": study.sesoi,
         },
     }
 

@@ -77,7 +77,7 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
     ("merge", r"<<", "<"),
 ):
-    _Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), [*_first.replace("\0", ""), ""]
     )
 
@@ -137,11 +137,11 @@ class _Builder:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(each, (*place, str(i))) for i, each in enumerate(node.value)]
-        return self.loader.construct_object(node)  # type: ignore[no-untyped-call]
+        return self.loader.construct_object(node)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         self._check_keys(node)
-        self.loader.flatten_mapping(node)  # type: ignore[no-untyped-call]
+        self.loader.flatten_mapping(node)
         found = {}
         for key, each in node.value:  # keys merged from an anchor come first and give way
             name = str(key.value)

@@ -23,8 +23,12 @@ def run(
     store: Store,
     backend: Backend,
     tell: Callable[[Event], None] = lambda event: None,
+    *,
+    until: str | None = None,
 ) -> Report:
     """Run every job of the study that is not stored, tuning first; failed ones are tried again.
+
+    With `until`, only as far as that stage: `prepare`, `tokens`, `train` or `predict`.
 
     A failed job stops only what depends on it. Whatever ends the run early (Ctrl-C, a full disk)
     leaves the store whole, and the next run goes on from there.
@@ -39,7 +43,8 @@ def run(
         unanswered = waiting_for
         store.write_plan(record(study, now))
         report.trials = len(now.trials)
-        Pass(now, store, backend, report, tell, keep_weights=study.keep_weights).go()
+        keep = study.keep_weights
+        Pass(now, store, backend, report, tell, keep_weights=keep, until=until).go()
         if not unanswered:
             break
     return report

@@ -9,25 +9,29 @@ from smalltune.core.store import Store
 __all__ = ["Weights", "goals", "missing"]
 
 
-def goals(plan: Plan, *, keep_weights: bool) -> Iterator[Job]:
-    """Yield the jobs whose answers are wanted: scores, tuning choices, kept weights."""
-    yield from plan.goals()
+def goals(plan: Plan, *, keep_weights: bool = False, until: str | None = None) -> Iterator[Job]:
+    """Yield the jobs whose answers are wanted: scores, tuning choices, weights that are kept.
+
+    With `until`, the jobs of that stage instead, and the tuning that comes before training.
+    """
+    if until is None:
+        yield from plan.goals()
+    else:
+        yield from (job for job in plan.jobs() if job.stage == until)
+        yield from plan.open if until == "train" else ()
     if keep_weights:
-        for trial in plan.trials:
-            train = trial.job("train")
-            if train:
-                yield train
+        yield from (job for trial in plan.trials if (job := trial.job("train")))
 
 
-def missing(wanted: Iterable[Job], store: Store) -> dict[str, Job]:
+def missing(wanted: Iterable[Job], store: Store, *, keep_weights: bool = False) -> dict[str, Job]:
     """Return the jobs that must run, by key, inputs first.
 
-    A stored answer needs nothing behind it: its inputs may have been dropped. A job that is needed
-    itself and has lost files must run again.
+    A stored answer needs nothing behind it: its inputs may have been dropped. A job whose dropped
+    files are needed, by another job or because weights are kept, must run again.
     """
     found: dict[str, Job] = {}
     for goal in wanted:
-        whole = goal.stage == "train"
+        whole = keep_weights and goal.stage == "train"
         if not (store.has(goal.key) if whole else store.known(goal.key)):
             _walk(goal, store, found)
     return found

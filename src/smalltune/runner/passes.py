@@ -35,10 +35,12 @@ class Pass:
         tell: Callable[[Event], None],
         *,
         keep_weights: bool,
+        until: str | None = None,
     ):
-        """Look at what is stored."""
+        """Take the plan; with `until`, only as far as that stage."""
         self.plan, self.store, self.backend = plan, store, backend
-        self.report, self.tell, self.keep_weights = report, tell, keep_weights
+        self.report, self.tell = report, tell
+        self.keep_weights, self.until = keep_weights, until
         self.weights = Weights(plan, store, keep_weights)
         self.waiting: dict[str, Job] = {}
         self.running: dict[str, tuple[Job, Claim]] = {}
@@ -50,10 +52,19 @@ class Pass:
     def go(self) -> None:
         """Run until nothing is left that can run."""
         self._look()
-        stored = {job.key for job in self.plan.jobs()} - set(self.waiting)
+        stored = {job.key for job in self.plan.jobs() if self.store.known(job.key)}
         self.report.stored |= stored - {*self.report.done, *self.report.found}
-        info = {"missing": list(self.waiting.values()), "stored": len(stored)}
-        self.tell(Event("plan", info={**info, "trials": len(self.plan.trials)}))
+        self.tell(
+            Event(
+                "plan",
+                info={
+                    "missing": list(self.waiting.values()),
+                    "stored": len(stored),
+                    "trials": len(self.plan.trials),
+                    "workers": self.backend.workers,
+                },
+            )
+        )
         try:
             self._start()
             while self.running or self.elsewhere:
@@ -71,7 +82,10 @@ class Pass:
 
     def _look(self) -> None:
         """Find out from the store what is missing now."""
-        wanted = missing(goals(self.plan, keep_weights=self.keep_weights), self.store)
+        keep = self.keep_weights
+        wanted = missing(
+            goals(self.plan, keep_weights=keep, until=self.until), self.store, keep_weights=keep
+        )
         gone = {*self.running, *self.report.failed}
         self.waiting = {key: job for key, job in wanted.items() if key not in gone}
         self.again = {key for key in self.waiting if self.store.known(key)}

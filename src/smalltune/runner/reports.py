@@ -1,6 +1,6 @@
 """Reports: what a run says while it goes on and when it has ended."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,9 @@ __all__ = ["Event", "Failed", "Report"]
 class Event:
     """What happens while a study runs.
 
-    `kind` is "plan" (info: `missing` jobs, `stored` count, `trials`), "start", "progress" (the
-    stage's own words), "elsewhere" (another process runs the job), "found" (it has stored the
-    answer), "done" or "failed" (info: `reason`).
+    `kind` is "plan" (info: `missing` jobs; counts of `stored`, `trials`, `workers`), "start",
+    "progress" (the stage's own words), "elsewhere" (another process runs the job), "found" (it
+    has stored the answer), "done" or "failed" (info: `reason`).
     """
 
     kind: str
@@ -60,14 +60,34 @@ class Report:
         """Tell whether there was nothing to do."""
         return self.ok and not self.done and not self.found
 
+    def lines(self) -> Iterator[str]:
+        """Yield what the run did; a run that found everything stored says `nothing to do`."""
+        if self.nothing:
+            yield f"nothing to do: {self.trials} trials, {len(self.stored)} jobs stored"
+            return
+        found = f", {len(self.found)} by another run" if self.found else ""
+        done, stored = len(self.done), len(self.stored)
+        yield f"{self.trials} trials: {done} jobs done{found}, {stored} stored before"
+        for failed in self.failed.values():
+            yield f"failed: {failed.label}: {failed.reason}"
+        if self.blocked:
+            few = ", ".join(self.blocked[:3]) + (", ..." if len(self.blocked) > 3 else "")
+            yield f"{len(self.blocked)} jobs wait for what failed: {few}"
+        if self.failed:
+            yield "what failed is tried again by the next run"
+
+    def __str__(self) -> str:
+        """Return the lines as one text."""
+        return "\n".join(self.lines())
+
     def record(self) -> dict[str, Any]:
-        """Return the report as JSON."""
+        """Return the report as JSON: a count of what was stored, the keys of what was done."""
         return {
             "study": self.study,
             "trials": self.trials,
             "stored": len(self.stored),
-            "done": len(self.done),
-            "found": len(self.found),
+            "done": self.done,
+            "found": self.found,
             "failed": [
                 {"label": each.label, "key": each.key, "reason": each.reason}
                 for each in self.failed.values()

@@ -1,8 +1,8 @@
-"""Stages: the steps of a trial. One file, one pure function each: `stage(spec, inputs, out, bench)`.
+"""Stages: the steps of a trial, one file and one pure function each.
 
-A stage reads its spec, the folders of its inputs and the files of its sources, and writes to
-`out`. It reads no clock, no environment variable, no global state; its randomness comes from its
-spec. The bench lends what is costly to make and says how to compute; it never changes an answer.
+The call is `stage(spec, inputs, out, bench)`. A stage reads its spec, the folders of its inputs
+and the files of its sources, and writes to `out`. It reads no clock, no environment variable, no
+global state; its randomness comes from its spec. The bench lends what is costly to make and says how to compute; it never changes an answer.
 """
 
 import sys

@@ -17,13 +17,16 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["classify"]
 
+VERSION = 1
+
 
 def classify(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write predictions.jsonl, labels.json and facts.json for one split."""
     method = load("smalltune.methods", spec["method"]["name"])(**spec["method"]["options"])
     names = list(spec["labels"])
-    train, asked = _rows(inputs["data"] / "train.jsonl"), _rows(
-        inputs["data"] / f"{spec['split']}.jsonl"
+    train, asked = (
+        _rows(inputs["data"] / "train.jsonl"),
+        _rows(inputs["data"] / f"{spec['split']}.jsonl"),
     )
     labels = [names.index(row.label) for row in train]
     kept = draw(labels, spec["limit"], spec["seed"] or 0)

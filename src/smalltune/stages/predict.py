@@ -12,6 +12,8 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["predict"]
 
+VERSION = 1
+
 
 def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write predictions.jsonl, labels.json and facts.json; gold labels are not looked at."""
@@ -34,9 +36,7 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
         for name, row in zip(ids, rows, strict=True):
             file.write(json.dumps({"id": name, **row}, ensure_ascii=False) + "\n")
     write_json(out / "labels.json", {"names": answers.names})
-    write_json(
-        out / "facts.json", {"examples": len(rows), "tokens": int(encoded.starts[-1])}
-    )
+    write_json(out / "facts.json", {"examples": len(rows), "tokens": int(encoded.starts[-1])})
 
 
 def _ids(path: Path) -> list[str]:

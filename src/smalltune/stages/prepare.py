@@ -17,6 +17,8 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["prepare"]
 
+VERSION = 1
+
 
 def prepare(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write train.jsonl, dev.jsonl, test.jsonl (id, fields, label) and facts.json."""

@@ -14,6 +14,8 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["score"]
 
+VERSION = 1
+
 
 def score(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write scores.jsonl (one row per item with each metric's statistics) and facts.json."""

@@ -12,6 +12,8 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["select"]
 
+VERSION = 1
+
 
 def select(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write choice.json: the best candidate's options; of equal ones the first is taken."""

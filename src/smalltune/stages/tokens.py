@@ -12,6 +12,8 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["tokens"]
 
+VERSION = 1
+
 
 def tokens(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write <split>.safetensors, labels.json (names and tokens of the label words), facts.json."""

@@ -14,6 +14,8 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["train"]
 
+VERSION = 1
+
 
 def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> Mapping[str, Any]:
     """Write weights/ (as the method saves them), log.jsonl and facts.json.
@@ -53,6 +55,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
         method.save(model, out / "weights")
         method.detach(model)
     resumed = facts.pop("resumed_from")
+    bench.meter.add("train", *facts.pop("spent_earlier"))
     with (out / "log.jsonl").open("w") as file:
         file.writelines(json.dumps(line) + "\n" for line in log)
     write_json(out / "facts.json", facts | counts)

@@ -1,0 +1,246 @@
+"""The verbs, in the order in which a study meets them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smalltune.cli.storage import store as store_verb
+from smalltune.cli.verbs import (
+    AsJson,
+    Changes,
+    StoreAt,
+    StudyAt,
+    open_study,
+    print_json,
+    say,
+    verb,
+)
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="smalltune",
+    help="From one study file to fine-tuned small language models, statistics and a paper.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import smalltune
+
+        print(f"smalltune {smalltune.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+@verb
+def new(
+    name: Annotated[str, typer.Argument(help="The study's name, or the folder it shall have.")],
+    data: Annotated[Path | None, typer.Option(help="A table of your own.")] = None,
+    text: Annotated[str, typer.Option(help="Its column of texts.")] = "text",
+    label: Annotated[str, typer.Option(help="Its column of labels.")] = "label",
+    test: Annotated[
+        Path | None, typer.Option(help="A test table [default: a fifth of the rows].")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Write a commented study file to start from."""
+    from smalltune.planning.starter import own_study, starter_study
+
+    if data is None:
+        file = starter_study(name)
+    else:
+        file = own_study(name, data, test, text=text, label=label)
+    if json:
+        print_json({"study": str(file)})
+    else:
+        print(f"{file}\nRead it, then: smalltune run {file.parent}")
+
+
+@app.command()
+@verb
+def lock(study: StudyAt, store: StoreAt = None, json: AsJson = False) -> None:
+    """Pin what every name means now: models by commit or digest, data by digest."""
+    from smalltune.cli.show import lock_lines
+
+    one = open_study(study, store)
+    locked = one.lock()
+    if json:
+        from dataclasses import asdict
+
+        print_json(asdict(locked))
+    else:
+        print("\n".join(lock_lines(locked)))
+
+
+@app.command()
+@verb
+def plan(
+    study: StudyAt, changes: Changes = None, store: StoreAt = None, json: AsJson = False
+) -> None:
+    """Show the trials and their state: done, missing, failed (why), stale. Runs nothing."""
+    from smalltune.cli.show import plan_record, print_plan
+
+    one = open_study(study, store, changes)
+    found = one.status()
+    if json:
+        print_json(plan_record(one, found))
+    else:
+        print_plan(one, found)
+    _warn(one.warnings)
+
+
+@app.command()
+@verb
+def run(
+    study: StudyAt,
+    changes: Changes = None,
+    store: StoreAt = None,
+    json: AsJson = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Jobs at a time [default: what fits].")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of each job.")] = 1,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, help="Time between two checkpoints of a training.")
+    ] = 10.0,
+    until: Annotated[
+        str | None, typer.Option(help="Stop after prepare, tokens, train or predict.")
+    ] = None,
+) -> bool:
+    """Run what is missing. Run again, and there is nothing to do."""
+    from smalltune.cli.live import watch
+
+    one = open_study(study, store, changes)
+    _ = one.locked
+    _warn(one.warnings)
+    with watch(quiet=json) as tell:
+        report = one.run(
+            workers=workers,
+            threads=threads,
+            checkpoint_seconds=checkpoint_seconds,
+            until=until,
+            tell=tell,
+        )
+    if json:
+        print_json(report.record())
+    else:
+        print(report)
+    return report.ok
+
+
+@app.command()
+@verb
+def results(
+    study: StudyAt, changes: Changes = None, store: StoreAt = None, json: AsJson = False
+) -> bool:
+    """Print the table of results and write results/ (Parquet and JSON)."""
+    from smalltune.cli.show import print_results
+
+    one = open_study(study, store, changes)
+    found = one.results()
+    written = one.export_results()
+    if json:
+        from smalltune.analysis.export import summary
+
+        print_json(summary(found))
+    else:
+        print_results(one, found)
+        print("\n".join(f"wrote {path}" for path in written))
+    return any(True for _ in found.stored())
+
+
+@app.command()
+@verb
+def paper(study: StudyAt, store: StoreAt = None, json: AsJson = False) -> None:
+    """Write the paper: LaTeX whose every number comes from the store, and its PDF."""
+    report = open_study(study, store).paper()
+    if json:
+        from dataclasses import asdict
+
+        print_json(asdict(report))
+        return
+    print(f"{report.folder}: {report.numbers} numbers, {report.cited} works cited")
+    if report.message:
+        say(report.message)
+    if report.pdf:
+        print(f"{report.pdf}: {report.pages} pages")
+
+
+@app.command()
+@verb
+def bundle(study: StudyAt, store: StoreAt = None, json: AsJson = False) -> None:
+    """Write submission.zip: paper, study, source, scripts, requirements."""
+    path = open_study(study, store).bundle()
+    if json:
+        print_json({"bundle": str(path), "bytes": path.stat().st_size})
+    else:
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+@verb
+def trace(
+    study: StudyAt,
+    number: Annotated[str, typer.Argument(help="A number's id, as numbers.json has it.")],
+    store: StoreAt = None,
+    json: AsJson = False,
+) -> None:
+    """Walk from a number of the paper back to the runs that made it."""
+    found = open_study(study, store).trace(number)
+    if json:
+        print_json(found.record())
+    else:
+        print("\n".join(found.lines()))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # "-/tfidf/own/-" is no option
+@verb
+def export(
+    study: StudyAt,
+    trial: Annotated[str, typer.Argument(help="A trial's id: model/method/task/seed.")],
+    folder: Annotated[Path, typer.Argument(help="Where the model's folder shall be.")],
+    store: StoreAt = None,
+    json: AsJson = False,
+) -> None:
+    """Write a trained model in the layout that Transformers or PEFT read."""
+    written = open_study(study, store).export(trial, folder)
+    if json:
+        print_json({"folder": str(written)})
+    else:
+        print(written)
+
+
+app.command("store")(store_verb)
+
+
+@app.command()
+@verb
+def doctor(store: StoreAt = None, json: AsJson = False) -> bool:
+    """Say what this machine has, what is missing, and how to get it."""
+    from smalltune.cli.doctor import examine, print_findings
+
+    findings = examine(store)
+    if json:
+        print_json([finding.__dict__ for finding in findings])
+    else:
+        print_findings(findings)
+    return all(finding.ok or not finding.needed for finding in findings)
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        say(f"note: {warning} (`smalltune lock STUDY` takes the present state)")

@@ -1,0 +1,128 @@
+"""Showing: plans, reports, locks and results as lines and tables for a terminal."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from smalltune.core.plugins import load
+
+if TYPE_CHECKING:
+    from smalltune.analysis.results import Results
+    from smalltune.api import Study
+    from smalltune.planning.lock import Lock
+    from smalltune.planning.status import TrialStatus
+
+__all__ = ["lock_lines", "plan_record", "print_plan", "print_results"]
+
+
+def lock_lines(lock: "Lock") -> Iterator[str]:
+    """Yield what a lock pins, a line each."""
+    for name, model in lock.models.items():
+        size = f", {model.parameters:,} parameters" if model.parameters else ""
+        yield f"model {name}: {model.ref}{size}, {model.digest[:12]}"
+    for name, files in lock.tasks.items():
+        for role, file in files.items():
+            yield f"data {name}/{role}: {file.path}, {file.bytes:,} bytes, {file.sha256[:12]}"
+    yield f"dtype: {lock.dtype}"
+
+
+def plan_record(study: "Study", found: list["TrialStatus"]) -> dict[str, Any]:
+    """Return a plan with its state as JSON."""
+    from smalltune.planning.status import tally
+
+    return {
+        "study": study.name,
+        "store": str(study.store.root),
+        "states": tally(found),
+        "trials": [{"id": t.id, "state": t.state, "reason": t.reason} for t in found],
+        "jobs": {stage: counts for stage, *counts in _jobs(study)},
+    }
+
+
+def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
+    """Print the trials of each model, method and task by state, and the jobs by stage."""
+    from rich.table import Table
+
+    from smalltune.planning.status import STATES, tally
+
+    rows: dict[str, Counter[str]] = {}
+    for one in found:
+        rows.setdefault(one.id.rpartition("/")[0], Counter())[one.state] += 1
+    console, table = _console(), Table("trials", *STATES, box=None)
+    for name, counts in rows.items():
+        table.add_row(name, *(str(counts[state] or "") for state in STATES))
+    console.print(table)
+    jobs = ", ".join(f"{stage} {stored}/{total}" for stage, stored, total in _jobs(study))
+    states = ", ".join(f"{count} {state}" for state, count in tally(found).items() if count)
+    console.print(f"{len(found)} trials: {states}")
+    console.print(f"jobs stored: {jobs}")
+    for one in found:
+        if one.state in ("failed", "stale"):
+            console.print(f"{one.id}: {one.state}: {one.reason}")
+
+
+def print_results(study: "Study", results: "Results") -> None:
+    """Print the table of scores on test, and the declared contrasts."""
+    console = _console()
+    _print_scores(console, results)
+    _print_contrasts(console, results)
+    if results.missing:
+        console.print(
+            f"{len(results.missing)} scores are missing: smalltune run {study.folder}",
+            soft_wrap=True,
+        )
+
+
+def _console() -> Any:
+    """Return a console as wide as the terminal; output into a file is not wrapped."""
+    import sys
+
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+
+
+def _print_scores(console: Any, results: "Results") -> None:
+    from rich.table import Table
+
+    from smalltune.analysis.tables import scores, text
+
+    table = Table("task", "model", "method", "seeds", *results.metrics, box=None)
+    for row in scores(results):
+        cells = []
+        for name in results.metrics:
+            one, metric = row["estimates"].get(name), load("smalltune.metrics", name)
+            cells.append(text(one, percent=metric.percent) if one else "")
+        table.add_row(row["task"], row["model"], row["method"], str(row["seeds"] or "-"), *cells)
+    console.print(table)
+
+
+def _print_contrasts(console: Any, results: "Results") -> None:
+    from rich.table import Table
+
+    from smalltune.analysis.contrasts import declared
+    from smalltune.analysis.tables import contrast_rows, text
+
+    found = declared(results)
+    if not found:
+        return
+    table = Table("contrast", "task", "model", "metric", "difference", "p", "verdict", box=None)
+    for one, row in zip(found, contrast_rows(found), strict=True):
+        metric = load("smalltune.metrics", row["metric"])
+        said = text(one.estimate, percent=metric.percent)
+        p = row["p_adjusted"]
+        p_text = f"{p:.3f}" if isinstance(p, float) and p == p else "-"
+        cells = (row["contrast"], row["task"], row["model"], row["metric"], said, p_text)
+        table.add_row(*cells, str(row["verdict"]))
+    console.print()
+    console.print(table)
+
+
+def _jobs(study: "Study") -> list[tuple[str, int, int]]:
+    """Return for each stage how many of its jobs are stored and how many there are."""
+    stored: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for job in study.plan().jobs():
+        total[job.stage] += 1
+        stored[job.stage] += study.store.known(job.key)
+    return [(stage, stored[stage], total[stage]) for stage in total]

@@ -1,0 +1,101 @@
+"""Readme: the bundle's README.md, from the study and the numbers of its paper."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from smalltune.analysis.results import Results
+from smalltune.paper.naming import Names
+from smalltune.paper.view import MethodView, StudyView, TaskView
+
+__all__ = ["readme", "templates"]
+
+ACTIVE = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#"})
+
+
+class Raw(str):
+    """Text that stands in backquotes, where Markdown is not active."""
+
+    __slots__ = ()
+
+
+def readme(view: StudyView, results: Results, numbers: Mapping[str, Any], *, pdf: bool) -> str:
+    """Return the text of README.md; `numbers` are the records of numbers.json."""
+    names = Names(view)
+
+    def number(*words: str, task: str = "", model: str = "") -> str:
+        return _printed(numbers, names.of(*words, task=task, model=model))
+
+    claims = [n for n in numbers if n.startswith("claim")]
+    text: str = templates().get_template("README.md.j2").render(
+        view=view,
+        n=number,
+        numbers={name: record["printed"] for name, record in numbers.items()},
+        raw=lambda text: Raw(str(text).replace("`", "'").replace("\n", " ")),
+        pdf=pdf,
+        texts=view.text is not None and any(view.text.glob("*.tex")),
+        outside=_outside,
+        settings=_settings,
+        complete=results.complete,
+        scores=_scores(view, results, numbers),
+        claims=[numbers[name]["printed"] for name in sorted(claims)],
+        lock=view.lock.get("date"),
+        mixed=results.mixed,
+    )  # fmt: skip
+    return text
+
+
+@cache
+def templates() -> Any:
+    """Return the templates of the folder `submission/`; what they print is escaped for Markdown."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("submission")),
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_markdown,
+        autoescape=False,
+    )
+
+
+def _markdown(value: Any) -> str:
+    """Return a value as Markdown that prints it: one line, nothing active."""
+    if isinstance(value, Raw):
+        return str(value)
+    text = "" if value is None else " ".join(str(value).split())
+    return text.translate(ACTIVE)
+
+
+def _scores(view: StudyView, results: Results, numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = Names(view)
+    rows = []
+    for model, method, task in results.cells:
+        ids = [names.of(m.name, method, task=task, model=model) for m in view.metrics]
+        values = [
+            f"{_printed(numbers, name)} ({_printed(numbers, name + 'Interval')})" for name in ids
+        ]
+        rows.append({"task": task, "model": model, "method": method, "values": values})
+    return rows
+
+
+def _printed(numbers: Mapping[str, Any], name: str) -> str:
+    return str(numbers[name]["printed"]) if name in numbers else "--"
+
+
+def _settings(method: MethodView) -> dict[str, Any]:
+    return {name.replace("_", " "): v for name, v in {**method.options, **method.training}.items()}
+
+
+def _outside(task: TaskView) -> bool:
+    """Tell whether a task's files are the user's own and so not part of the archive."""
+    return any(not str(path).startswith("embedded:") for path in task.files.values())

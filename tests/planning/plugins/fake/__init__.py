@@ -1,0 +1,1 @@
+"""Plug-ins for the tests of planning: what matters is what they declare."""
