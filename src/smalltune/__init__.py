@@ -10,7 +10,7 @@ study.paper()
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Study", "__version__", "load"]  # noqa: F822  (see __getattr__)
+__all__ = ["Study", "__version__", "load"]
 
 __version__ = "0.1.0"
 

@@ -81,12 +81,12 @@ def test_a_truncated_checkpoint_is_refused(bureau):
     file.write_bytes(data[:-9])
     assert refusal(bureau) == (
         f"study.yaml:4: {file}: {len(data) - 9} bytes where its header promises {len(data)}: "
-        "it is cut off. Get it again"
+        "it is truncated. Get it again"
     )
     for rest in (b"", b"\x01", data[:30], b"not a checkpoint at all, but text"):
         file.write_bytes(rest)
         assert refusal(bureau) == (
-            f"study.yaml:4: {file}: not a readable safetensors file: it is damaged or cut off. "
+            f"study.yaml:4: {file}: not a readable safetensors file: it is damaged or truncated. "
             "Get it again"
         )
 

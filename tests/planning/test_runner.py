@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from smalltune.backends import News
 from smalltune.core.claims import claim
+from smalltune.core.errors import StoreError
 from smalltune.planning.locking import lock_in_force
 from smalltune.planning.planner import plan
 from smalltune.planning.status import STATES, record, status, tally
@@ -209,3 +211,12 @@ def test_the_record_of_a_plan_says_what_is_declared_for_the_analysis(bureau):
     ]
     trial = next(t for t in said["trials"] if t["id"] == "tiny/tuned/own/1")
     assert trial["train"] in said["keys"] and trial["score"]["test"] in said["keys"]
+
+
+def test_what_stops_every_job_stops_the_run_with_one_message(go, here, store, monkeypatch):
+    full = {"reason": "the disk is full", "fatal": True}
+    monkeypatch.setattr(here, "wait", lambda s: [News("failed", here.queue.popleft().key, full)])
+    with pytest.raises(StoreError, match="the disk is full"):
+        go()
+    assert here.closed
+    assert not list((store.root / "claims").glob("*.json"))

@@ -18,7 +18,8 @@ __all__ = ["Backend", "News"]
 class News:
     """What a backend says of a job: progress (the stage's own words), done, or failed.
 
-    A failure's `info` holds the `reason` in a line and `details` (a traceback) when there are any.
+    A failure's `info` holds the `reason` in a line and `details` (a traceback) when there are any;
+    `fatal` says that no other job can go on either, as on a full disk.
     """
 
     kind: Literal["progress", "done", "failed"]

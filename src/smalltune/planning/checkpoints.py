@@ -44,7 +44,7 @@ class Checkpoint:
 def read_checkpoint(folder: Path, *, weights: bool = True) -> Checkpoint:
     """Return what a model's folder holds; without `weights`, a configuration and a tokeniser.
 
-    Raises ModelError when something is missing, is a pickle, or is cut off.
+    Raises ModelError when something is missing, is a pickle, or is truncated.
     """
     config = _config(folder)
     tokeniser = [folder / name for name in TOKENISER_FILES if (folder / name).is_file()]
@@ -130,10 +130,11 @@ def _header(path: Path) -> list[dict[str, Any]]:
         entries = [{"dtype": str(e["dtype"]), "shape": list(map(int, e["shape"]))} for e in entries]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise ModelError(
-            f"{path}: not a readable safetensors file: it is damaged or cut off. Get it again"
+            f"{path}: not a readable safetensors file: it is damaged or truncated. Get it again"
         ) from None
     if size != end:
         raise ModelError(
-            f"{path}: {size:,} bytes where its header promises {end:,}: it is cut off. Get it again"
+            f"{path}: {size:,} bytes where its header promises {end:,}: it is truncated. "
+            "Get it again"
         )
     return entries

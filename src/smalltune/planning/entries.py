@@ -133,7 +133,7 @@ class Entries:
             for value in values:
                 self._options(kind, {option: value}, (*place, "tune"), beside)
         build(kind, own, place, self.problems)
-        if kind.trains:
+        if kind.trains and training:
             build(Training, {**kind.training, **shared, **training}, place, self.problems)
         said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
         tune = {option: tuple(values) for option, values in entry.tune.items()}

@@ -7,7 +7,7 @@ from smalltune.core.errors import StudyError
 from smalltune.core.plugins import nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
-from smalltune.planning.options import check
+from smalltune.planning.options import build, check
 from smalltune.planning.schema import StudyFile, check_shape
 from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Document, Problems, parse_value, read_document
@@ -77,6 +77,7 @@ class _Reader:
     def read(self) -> StudySpec:
         shape = self.shape
         training = check(Training, shape.training, ("training",), self.problems, owner="training")
+        build(Training, training, ("training",), self.problems)
         models = tuple(self.entries.model(name, entry) for name, entry in shape.models.items())
         tasks = tuple(t for name, e in shape.tasks.items() if (t := self.entries.task(name, e)))
         methods = tuple(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from smalltune.backends import Backend, News
 from smalltune.core.claims import Claim, claim
+from smalltune.core.errors import StoreError
 from smalltune.core.job import Job, Plan
 from smalltune.core.store import Store
 from smalltune.runner.missing import Weights, goals, missing
@@ -151,6 +152,8 @@ class Pass:
             self.tell(Event("done", job, news.info))
             return
         held.release()
+        if news.info.get("fatal"):
+            raise StoreError(str(news.info["reason"]))
         lost = any(not self.store.has(needed.key) for needed in job.inputs.values())
         if lost and self.starts[job.key] < TRIES:
             self._look()

@@ -2,7 +2,8 @@
 
 The call is `stage(spec, inputs, out, bench)`. A stage reads its spec, the folders of its inputs
 and the files of its sources, and writes to `out`. It reads no clock, no environment variable, no
-global state; its randomness comes from its spec. The bench lends what is costly to make and says how to compute; it never changes an answer.
+global state; its randomness comes from its spec. The bench lends what is costly to make and says
+how to compute; it never changes an answer.
 """
 
 import sys

@@ -67,14 +67,24 @@ class _Worker:
 
         try:
             execute(job, self.store, self.bench, lambda info: self._progress(job.key, info))
-        except SmalltuneError as error:
-            self._say("failed", job.key, {"reason": str(error), "details": ""})
         except Exception as error:  # a stage may raise anything: it is this job's failure
-            said = str(error).strip().splitlines() or [""]
-            reason = f"{type(error).__name__}: {said[0]}".removesuffix(": ")
-            self._say("failed", job.key, {"reason": reason, "details": traceback.format_exc()})
+            self._say("failed", job.key, self._failure(error))
         else:
             self._say("done", job.key, {"held": sorted(self.bench.held())})
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        """Return the reason in a line, a traceback where it was not foreseen, and if all must end.
+
+        A full disk comes as an OSError or, out of a library, as text only.
+        """
+        if "No space left on device" in f"{error} {error.__cause__}":
+            reason = f"{self.store.root}: the disk is full: free some space; then run again. "
+            return {"reason": f"{reason}What was finished is kept", "details": "", "fatal": True}
+        if isinstance(error, SmalltuneError):
+            return {"reason": str(error), "details": ""}
+        said = str(error).strip().splitlines() or [""]
+        reason = f"{type(error).__name__}: {said[0]}".removesuffix(": ")
+        return {"reason": reason, "details": traceback.format_exc()}
 
     def _progress(self, key: str, info: Mapping[str, Any]) -> None:
         now = time.monotonic()
