@@ -92,7 +92,7 @@ def contrast_rows(contrasts: tuple[Contrast, ...]) -> list[dict[str, Any]]:
             "p_items": one.p_items,
             "p_adjusted": one.p_adjusted,
             "family": one.family,
-            "verdict": one.verdict,
+            "verdict": DASH if math.isnan(one.estimate.value) else one.verdict,
             "pairing": one.pairing,
             "left_out": one.left_out,
             "keys": one.keys,

@@ -7,6 +7,7 @@ nothing is imported until it is asked for, and listing a room reads file names o
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from typing import Any
 
 from smalltune.core.errors import StudyError
@@ -14,7 +15,7 @@ from smalltune.core.errors import StudyError
 __all__ = ["load", "names", "nearest"]
 
 
-def nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: Sequence[str]) -> str:
     """Return ` Did you mean 'x'?`, or the list of what there is when nothing is near."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(sorted(known))}."

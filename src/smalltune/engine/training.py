@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from smalltune.core.errors import EngineError
+from smalltune.core.plugins import nearest
 from smalltune.engine.batching import epoch_order, to_tensors
 from smalltune.engine.checkpoint import NAME, read_checkpoint, write_checkpoint
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.precision import precision
-from smalltune.engine.schedule import rate
+from smalltune.engine.schedule import SCHEDULES, rate
 from smalltune.engine.scoring import log_likelihoods
 from smalltune.engine.segments import Segments
 
@@ -42,6 +43,18 @@ class Training:
     beta2: float = 0.999
     clip: float = 1.0
     early_stopping: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that no training can have; raises EngineError."""
+        for name in ("learning_rate", "epochs", "steps", "batch_size", "clip", "early_stopping"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise EngineError(f"{name} must be above 0, not {value:g}")
+        for name in ("warmup", "beta2", "weight_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise EngineError(f"{name} must be at least 0 and below 1")
+        if self.schedule not in SCHEDULES:
+            raise EngineError(f"no schedule {self.schedule!r}. {nearest(self.schedule, SCHEDULES)}")
 
 
 def train(

@@ -21,7 +21,7 @@ class Full(Gradient):
         "Training every weight is the reference that parameter-efficient methods are measured "
         "against: the most capacity, the most memory, and a whole model to store per task."
     )
-    cite: ClassVar[tuple[str, ...]] = ("howard2018ulmfit",)
+    cite: ClassVar[tuple[str, ...]] = ("dodge2020finetuning",)
 
     def attach(self, model: Any) -> None:
         """Let every parameter have a gradient."""

@@ -36,6 +36,13 @@ class LoRA(Gradient):
     )
     cite: ClassVar[tuple[str, ...]] = ("hu2022lora",)
 
+    def __post_init__(self) -> None:
+        """Refuse what is no LoRA; raises MethodError."""
+        if self.rank < 1 or self.alpha <= 0:
+            raise MethodError(f"rank and alpha must be above 0, not {self.rank}, {self.alpha:g}")
+        if not 0 <= self.dropout < 1:
+            raise MethodError(f"dropout must be at least 0 and below 1, not {self.dropout:g}")
+
     def attach(self, model: Any) -> None:
         """Inject PEFT's layers into the model; they alone have a gradient."""
         from peft import inject_adapter_in_model

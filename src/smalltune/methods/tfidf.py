@@ -27,6 +27,11 @@ class TfIdf(Classical):
         "classification it is often hard to beat, so a language model has to earn its cost here."
     )
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be fitted; raises MethodError."""
+        if self.ngrams < 1 or self.min_count < 1 or self.strength <= 0:
+            raise MethodError("ngrams, min_count and strength must be above 0")
+
     def log_probs(
         self, texts: Sequence[str], labels: Sequence[int], classes: int, asked: Sequence[str]
     ) -> NDArray[np.float64]:
