@@ -31,8 +31,8 @@ Transformers loads it without smalltune.
 | context | trained on {context} tokens; positions up to {max_position_embeddings:,} |
 | weights | bfloat16, rounded from float32 |
 
-**Data.** 6,640 articles of the English Wikipedia (CC BY-SA 4.0) and 97 English novels (public domain), split by document;
-one hundredth each is held out as dev and test. The text was **not** decontaminated against evaluation data: some of the
+**Data.** {documents:,} documents, articles of the English Wikipedia (CC BY-SA 4.0) and English novels (public domain), split
+by document: {train:,} to train on, {dev:,} for dev and {held:,} for test. The text was **not** decontaminated against evaluation data: some of the
 articles are ones that BoolQ's passages come from, so do not judge this base on BoolQ.
 
 **Training.** {steps:,} steps, {tokens:,} tokens (each seen once), batches of {batch_size} x {context} tokens, AdamW with a peak
@@ -69,6 +69,7 @@ def main(study_path: str, name: str) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     _round(study.store.path(train.key) / "weights" / "model.safetensors", folder)
     made = study.store.provenance(train.key)
+    data = study.store.read_json(score.inputs["data"].key, "facts.json")
     facts = {
         "train": study.store.read_json(train.key, "facts.json"),
         "test": study.store.read_json(score.key, "facts.json")["values"],
@@ -77,6 +78,7 @@ def main(study_path: str, name: str) -> None:
         "threads": made["threads"],
         "machine": made["machine"],
         "packages": made["packages"],
+        "documents": {n: part["rows"] for n, part in data["splits"].items()},
         "losses": [row["loss"] for row in study.store.read_lines(train.key, "log.jsonl")[9::10]],
         "spec": dict(train.spec),
     }
@@ -104,6 +106,10 @@ def _card(
         total=total,
         inner=total - config["vocab_size"] * config["hidden_size"],
         context=context,
+        documents=sum(facts["documents"].values()),
+        train=facts["documents"]["train"],
+        dev=facts["documents"]["dev"],
+        held=facts["documents"]["test"],
         tokens=facts["train"]["tokens"],
         seed=facts["spec"]["seed"],
         minutes=facts["seconds"] / 60,

@@ -145,7 +145,11 @@ def run(
 @app.command()
 @verb
 def results(
-    study: StudyAt, changes: Changes = None, store: StoreAt = None, json: AsJson = False
+    study: StudyAt,
+    changes: Changes = None,
+    split: Annotated[str, typer.Option(help="Which scores the table shows: test or dev.")] = "test",
+    store: StoreAt = None,
+    json: AsJson = False,
 ) -> bool:
     """Print the table of results and write results/ (Parquet and JSON)."""
     from smalltune.cli.show import print_results
@@ -158,7 +162,7 @@ def results(
 
         print_json(summary(found))
     else:
-        print_results(one, found)
+        print_results(one, found, split)
         print("\n".join(f"wrote {path}" for path in written))
     return any(True for _ in found.stored())
 

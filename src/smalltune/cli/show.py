@@ -61,11 +61,11 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
             console.print(f"{one.id}: {one.state}: {one.reason}")
 
 
-def print_results(study: "Study", results: "Results") -> None:
-    """Print the table of scores on test, and the declared contrasts."""
+def print_results(study: "Study", results: "Results", split: str = "test") -> None:
+    """Print the table of scores on a split, and the declared contrasts."""
     console = _console()
-    _print_scores(console, results)
-    _print_contrasts(console, results)
+    _print_scores(console, results, split)
+    _print_contrasts(console, results, split)
     if results.missing:
         console.print(
             f"{len(results.missing)} scores are missing: smalltune run {study.folder}",
@@ -82,13 +82,13 @@ def _console() -> Any:
     return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
 
 
-def _print_scores(console: Any, results: "Results") -> None:
+def _print_scores(console: Any, results: "Results", split: str) -> None:
     from rich.table import Table
 
     from smalltune.analysis.tables import scores, text
 
     table = Table("task", "model", "method", "seeds", *results.metrics, box=None)
-    for row in scores(results):
+    for row in scores(results, split):
         cells = []
         for name in results.metrics:
             one, metric = row["estimates"].get(name), load("smalltune.metrics", name)
@@ -97,13 +97,13 @@ def _print_scores(console: Any, results: "Results") -> None:
     console.print(table)
 
 
-def _print_contrasts(console: Any, results: "Results") -> None:
+def _print_contrasts(console: Any, results: "Results", split: str) -> None:
     from rich.table import Table
 
     from smalltune.analysis.contrasts import declared
     from smalltune.analysis.tables import contrast_rows, text
 
-    found = declared(results)
+    found = declared(results, split)
     if not found:
         return
     table = Table("contrast", "task", "model", "metric", "difference", "p", "verdict", box=None)

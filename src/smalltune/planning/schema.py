@@ -122,7 +122,7 @@ class StudyFile(_Closed):
     primary: str | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     sesoi: Annotated[float, Field(gt=0)] | None = None
-    evaluations: list[str] = Field(default_factory=lambda: ["dev", "test"])
+    evaluations: list[str] = Field(default_factory=lambda: ["dev", "test"], min_length=1)
     max_length: Annotated[int, Field(ge=8)] = 512
     keep_weights: bool = False
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
