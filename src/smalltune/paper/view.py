@@ -138,6 +138,11 @@ class StudyView:
     environment: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
 
+    @property
+    def drawn(self) -> bool:
+        """Tell whether seeds draw training rows, in some task."""
+        return any(task.limit for task in self.tasks)
+
     def metric(self, name: str) -> MetricView:
         """Return a metric by name; raises KeyError for one that the study does not report."""
         return {metric.name: metric for metric in self.metrics}[name]

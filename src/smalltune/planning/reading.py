@@ -167,7 +167,7 @@ class _Reader:
         return tuple(found)
 
     def evaluations(self) -> tuple[str, ...]:
-        """Return the splits on which every trial is judged: dev and test, or what the study lists."""
+        """Return the splits on which every trial is judged: dev and test unless the study says."""
         for number, split in enumerate(self.shape.evaluations):
             self.entries.among(split, SPLITS, ("evaluations", str(number)), "split")
         return tuple(dict.fromkeys(self.shape.evaluations))
