@@ -141,6 +141,21 @@ def test_a_long_text_loses_its_end_and_never_the_prompts(tiny_folder):
     assert tokeniser.decode(learned[0]).endswith("\nIt is good")
 
 
+def test_an_instruct_model_is_asked_through_its_chat_template(tiny_folder):
+    tokeniser = load_tokeniser(tiny_folder)
+    tokeniser.chat_template = (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    rows = [Row("a", {"t": "word " * 500}, "good"), Row("b", {"t": "short"}, "bad")]
+    encoded = own().encode(rows, tokeniser, length=64, chat=True)
+    asked = [tokeniser.decode(encoded.segments[i]) for i in range(2)]
+    assert asked[1] == "<user>short\nIt is<assistant>"
+    assert asked[0].startswith("<user>word word") and asked[0].endswith("\nIt is<assistant>")
+    learned = own().training(encoded.segments, own().answers(tokeniser, chat=True))
+    assert tokeniser.decode(learned[1]) == "<user>short\nIt is<assistant>bad"
+
+
 def test_text_comes_apart_into_pieces_that_predict_each_token_once(tmp_path, tiny_folder):
     documents = [{"text": f"document {i} " * (20 + i)} for i in range(60)]
     path = table(tmp_path / "a.jsonl", [*documents, documents[0]])
