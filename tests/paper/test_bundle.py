@@ -14,6 +14,7 @@ import pytest
 from smalltune.core.errors import LatexError
 from smalltune.paper.bundle import bundle
 from smalltune.paper.latex import find_engine
+from smalltune.paper.readme import readme
 
 SCRIPTS = ("load_data.py", "finetune.py", "evaluate.py", "analyse.py")
 
@@ -90,6 +91,13 @@ def test_the_readme_tells_data_models_findings_and_assumptions(unpacked):
     numbers = json.loads((unpacked / "paper" / "numbers.json").read_text())
     assert numbers["claimLoraAgainstFullReviews"]["printed"].replace("<", "\\<") in text
     assert not re.search(r"<[a-z]", text)
+
+
+def test_the_readme_says_what_to_do_with_other_bytes_of_the_same_rows(view, results, built):
+    task = replace(view.tasks[0], files={"train": "data/train.jsonl"})
+    numbers = json.loads((built.folder / "numbers.json").read_text())
+    text = readme(replace(view, tasks=(task,)), results, numbers, pdf=False)
+    assert "the same rows in other bytes" in text and "`smalltune lock .` pins" in text
 
 
 def test_the_requirements_pin_what_the_runs_used(unpacked):

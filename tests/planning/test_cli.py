@@ -45,11 +45,11 @@ def type_(bureau, tmp_path):
 
 def test_a_study_is_planned_run_and_shown_and_the_second_run_has_nothing_to_do(type_, tmp_path):
     before = type_("plan", "floor")
-    assert before.returncode == 0 and "1 trials: 1 missing" in before.stdout
-    assert "1 trials: 5 jobs done, 0 stored before" in type_("run", "floor").stdout
+    assert before.returncode == 0 and "1 trial: 1 missing" in before.stdout
+    assert "1 trial: 5 jobs done, 0 stored before" in type_("run", "floor").stdout
     again = type_("run", "studies/floor")
-    assert (again.returncode, again.stdout) == (0, "nothing to do: 1 trials, 5 jobs stored\n")
-    assert "1 trials: 1 done" in type_("plan", "studies/floor/study.yaml").stdout
+    assert (again.returncode, again.stdout) == (0, "nothing to do: 1 trial, 5 jobs stored\n")
+    assert "1 trial: 1 done" in type_("plan", "studies/floor/study.yaml").stdout
     assert "50.0" in type_("results", "floor").stdout
     assert (tmp_path / ".smalltune").is_dir()
     assert (tmp_path / "studies" / "floor" / "results" / "summary.json").is_file()
@@ -156,3 +156,15 @@ def test_the_doctor_says_what_is_missing_and_how_to_get_it(type_):
     done = type_("doctor", HF_HUB_OFFLINE="1", PATH="/nowhere")
     assert "hub: HF_HUB_OFFLINE is set" in done.stdout
     assert re.search(r"no +LaTeX: no pdflatex with bibtex\n +-> .*apt-get install", done.stdout)
+
+
+def test_paths_that_cannot_be_end_in_one_line(type_, tmp_path):
+    (tmp_path / "file").touch()
+    for words in (
+        ("store", "floor", "export", str(tmp_path / "nowhere" / "x")),
+        ("store", "floor", "import", str(tmp_path)),
+        ("plan", "floor", "--store", str(tmp_path / "file")),
+    ):
+        done = type_(*words)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert done.stderr.startswith(words[-1]) and done.stderr.count("\n") == 1

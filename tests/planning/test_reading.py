@@ -41,7 +41,16 @@ def test_a_study_is_read_with_its_defaults_spelt_out(bureau):
             "study.yaml:7: no task 'clasification'. Did you mean 'classification'? "
             "For data of your own, give `kind:` and `files:`",
         ),
-        ("seeds: 2", "seeds: two", "study.yaml:17: seeds must be a list, not 'two'"),
+        (
+            "seeds: 2",
+            "seeds: two",
+            "study.yaml:17: seeds must be a list or a whole number, not 'two'",
+        ),
+        (
+            "seeds: 2",
+            "seeds: 0",
+            "study.yaml:17: seeds must be a list or a whole number above 0, not 0",
+        ),
         ("seeds: 2", "seeds: [1, 1]", "study.yaml:17: seed 1 stands in seeds twice"),
         ("seeds: 2\n", "", "study.yaml:1: 'seeds' is missing"),
         (
@@ -237,3 +246,9 @@ def test_a_study_is_found_by_folder_file_and_name(bureau, tmp_path, monkeypatch)
         assert find_study(said) == file
     with pytest.raises(StudyError, match=r"no study 'litle'\. Did you mean 'little'\?"):
         find_study("litle")
+
+
+def test_an_unknown_primary_metric_is_noted_once_at_its_line(bureau):
+    bureau.replace("seeds: 2\n", "seeds: 2\nprimary: acuracy\n")
+    said = message(bureau).splitlines()
+    assert said == ["study.yaml:18: no metric 'acuracy' in this study. Did you mean 'accuracy'?"]

@@ -9,7 +9,7 @@ import pytest
 
 from smalltune.core.archive import export_store, import_store
 from smalltune.core.claims import claim
-from smalltune.core.errors import StoreError
+from smalltune.core.errors import StoreError, StudyError
 from smalltune.core.store import Store
 from smalltune.core.upkeep import check, collect
 
@@ -75,7 +75,8 @@ def test_finished_work_travels_to_another_store(packed, full, tmp_path):
     report = import_store(other, packed)
     assert sorted(report.taken) == sorted(full.keys()) == sorted(other.keys())
     assert report.refused == {} and check(other) == {}
-    assert other.read_plan("little") == full.read_plan("little")
+    plan = full.read_plan("little")
+    assert other.read_plan("little") == {k: v for k, v in plan.items() if k != "file"}
     again = import_store(other, packed)
     assert again.taken == [] and sorted(again.known) == sorted(full.keys())
 
@@ -141,3 +142,25 @@ def test_a_broken_archive_is_one_clear_error(packed, tmp_path):
             import_store(Store(tmp_path / "other"), packed)
     with pytest.raises(StoreError, match="no such file"):
         import_store(Store(tmp_path / "other"), tmp_path / "nowhere")
+
+
+def test_two_studies_of_one_name_keep_their_work_apart(full, go, bureau, tmp_path):
+    other = type(bureau)(tmp_path / "other")
+    plan, file = full.read_plan("little"), bureau.file
+    assert plan["file"] == str(file) and str(file) not in str(plan["trials"])
+    bureau.folder = other.folder
+    with pytest.raises(StudyError, match=f"the name 'little' belongs to {file} in this store"):
+        go("keep_weights=true", "seeds=1")
+    assert full.read_plan("little") == plan and collect(full).artifacts == []
+    file.unlink()
+    go("keep_weights=true", "seeds=1")
+    assert full.read_plan("little")["file"] == str(other.file)
+
+
+def test_a_run_that_meets_a_damaged_record_ends_in_one_error_and_goes_on_after_repair(full, go):
+    for file in sorted(full.root.glob("artifacts/*/*/manifest.json")):
+        file.write_text(file.read_text()[:20])
+    with pytest.raises(StoreError, match=r"manifest\.json cannot be read"):
+        go()
+    assert len(check(full, repair=True)) == 20
+    assert go("keep_weights=true").ok and check(full) == {}

@@ -103,6 +103,48 @@ def test_a_prompt_without_its_column_is_an_error():
         own(prompt="It is")
 
 
+def test_a_column_may_have_any_name(tmp_path, tiny_folder):
+    name = "body.text (te{x}t) [0]"
+    rows = [{name: f"text {i}", "y": i % 2} for i in range(20)]
+    path = table(tmp_path / "train.jsonl", rows)
+    task = own(text=name, prompt=f"{{{name}}}\nIt is", dev={"rows": 4})
+    splits = task.split(
+        {"train": path, "test": table(tmp_path / "test.jsonl", [{name: "another one", "y": 1}])}
+    )
+    tokeniser = load_tokeniser(tiny_folder)
+    encoded = task.encode(splits.test, tokeniser, length=64, chat=False)
+    assert tokeniser.decode(encoded.segments[0][1:]) == "another one\nIt is"
+
+
+def test_an_id_that_occurs_twice_is_named_with_both_rows(tmp_path):
+    path = table(tmp_path / "train.jsonl", [row | {"n": i % 30} for i, row in enumerate(SOME)])
+    with pytest.raises(DataError) as error:
+        own(id="n").split({"train": path, "test": path})
+    assert str(error.value) == f"{path}, row 31: the id '0' is that of row 1 too"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.jsonl.gz", b"no gzip", "not a whole gzip file"),
+        ("a.jsonl.zst", b"no zstd", "not a whole zstd file"),
+        ("a.parquet", b"no parquet", "not a readable Parquet file"),
+        ("a.csv", b"t;y\nfine;1\n", "one column only, 't;y': separate columns by commas"),
+        ("a.csv", b"t,y\nfine\n", "this row does not have the header's 2 columns"),
+        ("a.csv", b"t,y\n\xff\xfe,1\n", "not UTF-8 text"),
+        ("a.jsonl", b'{"t": 1', "not JSON"),
+        ("a.xlsx", b"", "of what format?"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path, name, data, message):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(DataError) as error:
+        own().split({"train": path, "test": path})
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
 def test_train_rows_that_repeat_test_rows_are_dropped_and_counted(tmp_path):
     train = table(tmp_path / "train.jsonl", SOME)
     test = table(tmp_path / "test.jsonl", [{"t": "Text number 3!", "y": 1}])

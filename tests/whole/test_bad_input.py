@@ -131,14 +131,15 @@ def test_a_full_disk_is_one_message_and_keeps_what_was_finished(workshop):
     assert done.returncode == 1, said
     assert "the disk is full: free some space; then run again. What was finished is kept" in said
     assert "Traceback" not in said
-    finished = len(list(kept.glob("artifacts/*/*/manifest.json")))
-    assert finished > 0
+    finished = {path.parent.name for path in kept.glob("artifacts/*/*/manifest.json")}
+    assert finished
     report = workshop.run(store=kept)
-    assert not set(report["done"]) & {p.parent.name for p in disk.glob("store/artifacts/*/*/x")}
-    assert len(list(kept.glob("artifacts/*/*/manifest.json"))) == 34
+    assert len(report["done"]) == 34 - len(finished)
+    assert not finished & set(report["done"])
 
 
 def test_hostile_text_is_shown_and_never_run(workshop):
+    """In data, label words (and so predictions), title and reasons."""
     secret = workshop.folder / "secret.txt"
     secret.write_text("do not print this line")
     evil = [
@@ -149,12 +150,19 @@ def test_hostile_text_is_shown_and_never_run(workshop):
     ]
     rows = [{"text": text, "y": n % 2} for n, text in enumerate(evil)]
     (workshop.folder / "test.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    workshop.content["tasks"]["own"]["labels"] = {"0": rf"\input{{{secret}}}", "1": "50%_ok"}
     workshop.write(title=r"A title with \input{/etc/passwd} and 50% _more_").run()
     done = workshop("paper")
     assert done.returncode == 0, done.stdout + done.stderr
-    tex = (workshop.folder / "paper" / "paper.tex").read_text()
-    assert r"\input{/etc/passwd}" not in tex
-    assert not (workshop.folder / "paper" / "owned").exists()
+    sources = (workshop.folder / "paper").rglob("*.tex")
+    tex = "".join(path.read_text() for path in sources)
+    assert r"\input{/etc" not in tex
+    assert rf"\input{{{secret}" not in tex
+    assert r"\immediate" not in tex
+    assert "U+1F600" in tex
+    assert "U+05E9" in tex
+    assert "U+202E" in tex
+    assert not list(workshop.folder.rglob("owned"))
     if shutil.which("pdftotext"):
         command = ["pdftotext", str(workshop.folder / "paper" / "paper.pdf"), "-"]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout

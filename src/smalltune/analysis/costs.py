@@ -104,6 +104,7 @@ def mixtures(store: Store, trials: Iterable[TrialRecord]) -> tuple[str, ...]:
 def _circumstances(store: Store, key: str) -> dict[str, str]:
     made, spec = store.provenance(key), store.manifest(key)["spec"]
     found = {"device": made.get("device"), "dtype": spec.get("dtype"), "Python": made.get("python")}
+    found |= {"threads": made.get("threads"), "CPU": (made.get("machine") or {}).get("cpu")}
     found |= made.get("packages") or {}
     return {name: str(value) for name, value in found.items() if value}
 

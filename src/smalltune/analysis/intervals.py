@@ -176,7 +176,9 @@ def interval(
     t = float(stdtrit(found.df, 0.5 + level / 2))
     if not math.isfinite(width):
         half = t * math.sqrt(found.variance)
-        return (value - half, value + half) if half > 0 else (NAN, NAN)
+        if not half > 0:
+            return NAN, NAN
+        return max(value - half, bounds[0]), min(value + half, bounds[1])
     share = (value - bounds[0]) / width
     variance, most = found.variance / width**2, share * (1 - share)
     if min(variance, most) <= TINY and max(variance, most) > TINY:

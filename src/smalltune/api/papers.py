@@ -90,8 +90,8 @@ def _before(note: Path, stamp: str, folder: Path) -> dict[str, Any] | None:
 
 
 def _outputs(folder: Path) -> list[Path]:
-    names = ("paper.tex", "numbers.tex", "numbers.json", "references.bib", "paper.pdf")
-    return [folder / name for name in names if (folder / name).is_file()]
+    """Return every file of the paper: one that is gone or edited by hand makes the paper stale."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _pdf(folder: Path) -> Path | None:

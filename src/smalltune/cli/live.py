@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from smalltune.core.plural import plural
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -75,7 +77,7 @@ class _Tally:
         left = self.forecast.left() if self.forecast else None
         failed = f", {self.failed} failed" if self.failed else ""
         when = f", about {_span(left)} left" if left is not None and self.running else ""
-        return f"{self.ended} of {self.total} jobs{failed}{when}"
+        return f"{self.ended} of {plural(self.total, 'job')}{failed}{when}"
 
 
 class _Lines(_Tally):
@@ -91,8 +93,9 @@ class _Lines(_Tally):
         super().hear(event)
         if event.kind == "plan" and event.info["missing"]:
             self._say(
-                f"{event.info['trials']} trials: {len(event.info['missing'])} jobs to run, "
-                f"{event.info['stored']} stored, {event.info['workers']} workers"
+                f"{plural(event.info['trials'], 'trial')}: "
+                f"{plural(len(event.info['missing']), 'job')} to run, "
+                f"{event.info['stored']} stored, {plural(event.info['workers'], 'worker')}"
             )
         elif event.kind == "done" and job and job.stage == "train":
             self._say(f"{job.label}: {_span(now - begun)} ({self.head()})")

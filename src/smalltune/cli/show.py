@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from smalltune.core.plugins import load
+from smalltune.core.plural import plural
 
 if TYPE_CHECKING:
     from smalltune.analysis.results import Results
@@ -54,7 +55,7 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
     console.print(table)
     jobs = ", ".join(f"{stage} {stored}/{total}" for stage, stored, total in _jobs(study))
     states = ", ".join(f"{count} {state}" for state, count in tally(found).items() if count)
-    console.print(f"{len(found)} trials: {states}")
+    console.print(f"{plural(len(found), 'trial')}: {states}")
     console.print(f"jobs stored: {jobs}")
     for one in found:
         if one.state in ("failed", "stale"):
@@ -68,7 +69,7 @@ def print_results(study: "Study", results: "Results", split: str = "test") -> No
     _print_contrasts(console, results, split)
     if results.missing:
         console.print(
-            f"{len(results.missing)} scores are missing: smalltune run {study.folder}",
+            f"missing: {plural(len(results.missing), 'score')}: smalltune run {study.folder}",
             soft_wrap=True,
         )
 

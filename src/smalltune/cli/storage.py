@@ -9,6 +9,7 @@ import typer
 from smalltune.cli.verbs import AsJson, StoreAt, open_study, print_json, say, verb
 from smalltune.core.errors import StudyError
 from smalltune.core.plugins import nearest
+from smalltune.core.plural import plural
 
 if TYPE_CHECKING:
     from smalltune.core.store import Store
@@ -72,7 +73,7 @@ def _check(place: "Store", repair: bool, json: bool) -> bool:
         what = (
             "removed; run again to make them anew" if repair else "damaged; --repair removes them"
         )
-        print(f"{len(damaged)} artifacts {what}" if damaged else f"{place.root} is whole")
+        print(f"{plural(len(damaged), 'artifact')} {what}" if damaged else f"{place.root} is whole")
     return repair or not damaged
 
 
@@ -85,7 +86,8 @@ def _gc(place: "Store", dry: bool, json: bool) -> bool:
     else:
         done = "would go" if dry else "removed"
         print(
-            f"{len(found.artifacts)} artifacts and {len(found.work)} unfinished jobs {done}: "
+            f"{plural(len(found.artifacts), 'artifact')} and "
+            f"{plural(len(found.work), 'unfinished job')} {done}: "
             f"{found.bytes / 1e6:.1f} MB"
         )
     return True
@@ -102,7 +104,7 @@ def _export(study: str, file: Path, store: Path | None, json: bool) -> bool:
     if json:
         print_json({"file": str(file), "artifacts": count, "bytes": size})
     else:
-        print(f"{file}: {count} artifacts, {size / 1e6:.1f} MB")
+        print(f"{file}: {plural(count, 'artifact')}, {size / 1e6:.1f} MB")
     return True
 
 
@@ -116,7 +118,7 @@ def _import(study: str, file: Path, store: Path | None, json: bool) -> bool:
         for key, reason in report.refused.items():
             say(f"refused {key[:12]}: {reason}")
         print(
-            f"{len(report.taken)} artifacts taken, {len(report.known)} known before, "
+            f"{plural(len(report.taken), 'artifact')} taken, {len(report.known)} known before, "
             f"{len(report.refused)} refused"
         )
     return not report.refused

@@ -53,6 +53,10 @@ def verb(command: Callable[P, bool | None]) -> Callable[P, None]:
         except BrokenPipeError:  # the reader of our output has enough
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
             raise typer.Exit(1) from None
+        except OSError as error:  # the last resort: a path that cannot be read or written
+            where = f"{error.filename}: " if error.filename else ""
+            say(f"{where}{error.strerror or error}")
+            raise typer.Exit(1) from None
         if ok is False:
             raise typer.Exit(1)
 

@@ -1,10 +1,12 @@
 """Archives: finished work in one compressed file, to carry from one machine's store to another's.
 
-An archive is a tar file: for each artifact its manifest first, then its records and files. Nothing
-in it is trusted on arrival. A manifest must hash to the key that it claims, each file must have the
-size and the digest of its manifest, and whatever does not verify is refused, artifact by artifact.
+An archive is a tar file: the count of its artifacts, the plans, then for each artifact its manifest
+first, its records and its files. Nothing in it is trusted on arrival. A manifest must hash to the
+key that it claims, each file must have the size and the digest of its manifest, and whatever does
+not verify is refused, artifact by artifact. The count tells an archive whose end is missing.
 """
 
+import contextlib
 import io
 import json
 import re
@@ -17,12 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from smalltune.core.disk import disk_errors, place_errors, write_json
 from smalltune.core.errors import StoreError
 from smalltune.core.keys import file_digest, key_of
-from smalltune.core.store import Store, disk_errors, write_json
+from smalltune.core.store import Store
 
 __all__ = ["Imported", "export_store", "import_store"]
 
+INDEX = "index.json"
 KEY = re.compile(r"[0-9a-f]{64}")
 STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 RECORDS = ("manifest.json", "provenance.json", "dropped.json")
@@ -31,11 +35,20 @@ LARGEST_RECORD = 64 * 2**20
 
 @dataclass
 class Imported:
-    """What an archive brought: keys taken, known before, and refused with the reason."""
+    """What an archive brought: keys taken, known before, and refused with the reason.
+
+    `total` is how many artifacts the archive says it holds, None when it does not say.
+    """
 
     taken: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    total: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether as many artifacts came as the archive says it holds."""
+        return len(self.taken) + len(self.known) + len(self.refused) >= (self.total or 0)
 
 
 def export_store(store: Store, keys: Iterable[str], studies: Iterable[str], file: Path) -> int:
@@ -43,22 +56,29 @@ def export_store(store: Store, keys: Iterable[str], studies: Iterable[str], file
 
     The file appears whole or not at all.
     """
-    count, draft = 0, file.with_name(f".{file.name}.draft")
-    try:
-        with disk_errors(file), tarfile.open(draft, "w:gz", compresslevel=6) as tar:
-            for study in studies:
-                _add(tar, f"plans/{study}.json", store.root / "plans" / f"{study}.json")
-            for key in keys:
-                if store.known(key):
+    if file.is_dir():
+        raise StoreError(f"{file}: is a folder: name a file, such as {file / 'work.tar.gz'}")
+    finished, draft = (
+        [key for key in keys if store.known(key)],
+        file.with_name(f".{file.name}.draft"),
+    )
+    with place_errors(file):
+        try:
+            with tarfile.open(draft, "w:gz", compresslevel=6) as tar:
+                _add(tar, INDEX, json.dumps({"artifacts": len(finished)}).encode())
+                for study in studies:  # where its file lies means nothing on another machine
+                    plan = {k: v for k, v in store.read_plan(study).items() if k != "file"}
+                    _add(tar, f"plans/{study}.json", json.dumps(plan).encode())
+                for key in finished:
                     folder = store.folder(key)
                     for name in [*RECORDS, *store.manifest(key)["files"]]:
                         if (folder / name).is_file():
-                            _add(tar, f"artifacts/{key}/{name}", folder / name)
-                    count += 1
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
+                            _add(tar, f"artifacts/{key}/{name}", (folder / name).read_bytes())
+            draft.replace(file)
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+    return len(finished)
 
 
 def import_store(store: Store, file: Path) -> Imported:
@@ -66,21 +86,27 @@ def import_store(store: Store, file: Path) -> Imported:
     report = Imported()
     try:
         with tarfile.open(file, "r|gz") as tar, tempfile.TemporaryDirectory(dir=store.root) as tmp:
-            for key, members in _artifacts(tar, store):
+            for key, members in _artifacts(tar, store, report):
                 _take(store, key, members, Path(tmp) / key, report)
     except FileNotFoundError:
         raise StoreError(f"{file}: no such file") from None
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise StoreError(
-            f"{file}: not a whole archive ({error}). {len(report.taken)} artifacts were taken"
-        ) from None
+            raise StoreError(f"{error.filename or file}: {error.strerror}") from None
+        raise _cut_off(file, report) from None
+    if not report.whole:
+        raise _cut_off(file, report)
     return report
 
 
-def _add(tar: tarfile.TarFile, name: str, path: Path) -> None:
-    data = path.read_bytes()
+def _cut_off(file: Path, report: Imported) -> StoreError:
+    of = "" if report.total is None else f" of {report.total}"
+    known = f", {len(report.known)} were known before" if report.known else ""
+    taken = f"{len(report.taken)}{of} artifacts were taken{known}"
+    return StoreError(f"{file}: not a whole archive: {taken}")
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     entry = tarfile.TarInfo(name)
     entry.size = len(data)
     tar.addfile(entry, io.BytesIO(data))
@@ -90,22 +116,22 @@ Member = tuple[str, int, Any]
 """A file's name within its artifact, its size, and a reader of its bytes."""
 
 
-def _artifacts(tar: tarfile.TarFile, store: Store) -> Iterator[tuple[str, Iterator[Member]]]:
+def _artifacts(
+    tar: tarfile.TarFile, store: Store, report: Imported
+) -> Iterator[tuple[str, Iterator[Member]]]:
     """Yield each artifact's key and its members, in the order of the archive; take plans."""
     entry = tar.next()
     while entry is not None:
         parts = PurePosixPath(entry.name).parts
-        if (
-            entry.isreg()
-            and len(parts) >= 3
-            and parts[0] == "artifacts"
-            and KEY.fullmatch(parts[1])
-        ):
+        inside = len(parts) >= 3 and parts[0] == "artifacts" and KEY.fullmatch(parts[1])
+        if entry.isreg() and inside:
             group = _Group(tar, parts[1], entry)
             yield parts[1], group.members()
             entry = group.next
             continue
-        if entry.isreg() and len(parts) == 2 and parts[0] == "plans":
+        if entry.isreg() and entry.name == INDEX:
+            report.total = _total(tar, entry)
+        elif entry.isreg() and len(parts) == 2 and parts[0] == "plans":
             _take_plan(tar, entry, parts[1], store)
         entry = tar.next()
 
@@ -200,6 +226,14 @@ def _put(store: Store, key: str, folder: Path) -> None:
         shutil.rmtree(target)
     target.parent.mkdir(exist_ok=True)
     folder.rename(target)
+
+
+def _total(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> int | None:
+    try:
+        total = _record(entry.name, entry.size, tar.extractfile(entry))["artifacts"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return total if isinstance(total, int) else None
 
 
 def _take_plan(tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str, store: Store) -> None:

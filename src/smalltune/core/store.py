@@ -3,31 +3,32 @@
     artifacts/<k2>/<key>/   the files of a finished job, manifest.json, provenance.json
     work/<key>/             the files of an unfinished job; survives a kill, so a job can resume
     claims/<key>.json       who works on a job now (see claims.py)
-    failures/<key>.json     why a job failed the last time
-    plans/<study>.json      which keys belong to which study
+    failures/<key>.json     why a job failed the last time (see notes.py)
+    plans/<study>.json      which keys belong to which study (see notes.py)
 
 An artifact appears by one rename with its manifest already inside, so it is whole or absent.
 """
 
-import contextlib
-import errno
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from smalltune.core.disk import disk_errors, place_errors, sync, write_json
 from smalltune.core.errors import StoreError
 from smalltune.core.job import Job
-from smalltune.core.keys import file_digest
+from smalltune.core.keys import file_digest, key_of
+from smalltune.core.notes import Notes
 
 __all__ = ["Store", "disk_errors", "write_json"]
 
 RECORDS = ("manifest.json", "provenance.json")
+QUESTION = ("stage", "version", "spec", "inputs")
+REPAIR = "`smalltune store check STUDY --repair` removes it; then run again"
 
 
-class Store:
+class Store(Notes):
     """A folder of artifacts addressed by job key.
 
     Raises StoreError when the disk is full or an artifact is absent or damaged.
@@ -36,7 +37,7 @@ class Store:
     def __init__(self, root: Path | str):
         """Open the store in `root`, making it if needed."""
         self.root = Path(root).absolute()
-        with disk_errors(self.root):
+        with place_errors(self.root):
             for name in ("artifacts", "work", "claims", "failures", "plans"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
 
@@ -64,21 +65,33 @@ class Store:
 
     def manifest(self, key: str) -> dict[str, Any]:
         """Return the question an artifact answers and the digests of its files."""
-        manifest: dict[str, Any] = self.read_json(key, "manifest.json")
-        return manifest
+        manifest = self.read_json(key, "manifest.json")
+        if not _is_manifest(manifest):
+            raise self._unreadable(key, "manifest.json")
+        return dict(manifest)
 
     def provenance(self, key: str) -> dict[str, Any]:
         """Return where, when, with what and at what cost an artifact was made."""
-        provenance: dict[str, Any] = self.read_json(key, "provenance.json")
+        provenance = self.read_json(key, "provenance.json")
+        if not isinstance(provenance, dict):
+            raise self._unreadable(key, "provenance.json")
         return provenance
 
     def read_json(self, key: str, name: str) -> Any:
         """Return a JSON file of a finished artifact."""
-        return json.loads(self._text(key, name))
+        text = self._text(key, name)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise self._unreadable(key, name) from None
 
     def read_lines(self, key: str, name: str) -> list[Any]:
         """Return the rows of a JSON-lines file of a finished artifact."""
-        return [json.loads(line) for line in self._text(key, name).split("\n") if line]
+        text = self._text(key, name)
+        try:
+            return [json.loads(line) for line in text.split("\n") if line]
+        except ValueError:
+            raise self._unreadable(key, name) from None
 
     def keys(self) -> Iterator[str]:
         """Yield the key of every finished artifact."""
@@ -89,11 +102,13 @@ class Store:
     def verify(self, key: str) -> list[str]:
         """Return what is wrong with an artifact, each in one line; nothing wrong is []."""
         try:
-            manifest = self.manifest(key)
+            manifest, dropped = self.manifest(key), self._dropped(key)
+            self.provenance(key)
         except StoreError as error:
             return [str(error)]
-        dropped = self._dropped(key)
         wrong = []
+        if key_of({part: manifest[part] for part in QUESTION}) != key:
+            wrong.append(f"{key[:12]} manifest.json: answers another question")
         for name, file in manifest["files"].items():
             path = self.folder(key) / name
             if name in dropped:
@@ -126,19 +141,19 @@ class Store:
                 if name not in RECORDS
             }
             for name in files:
-                _sync(work / name)
+                sync(work / name)
             write_json(work / "provenance.json", provenance)
             write_json(work / "manifest.json", {**job.question, "files": files})
             target.parent.mkdir(exist_ok=True)
-            if self.known(job.key) and not self.has(job.key):
-                shutil.rmtree(target)  # the files that were dropped are here again
+            if target.exists() and not self.has(job.key):
+                shutil.rmtree(target)  # what was dropped, or lost with its manifest, is here again
             try:
                 work.rename(target)
             except OSError:  # another worker was first; its answer stands
                 if not self.has(job.key):
                     raise
                 shutil.rmtree(work)
-            _sync(target.parent)
+            sync(target.parent)
         (self.root / "failures" / f"{job.key}.json").unlink(missing_ok=True)
 
     def drop(self, key: str, names: list[str]) -> int:
@@ -157,47 +172,27 @@ class Store:
         shutil.rmtree(self.folder(key), ignore_errors=True)
         shutil.rmtree(self.root / "work" / key, ignore_errors=True)
 
-    # Failures and plans
-
-    def write_failure(self, job: Job, reason: str, details: str = "") -> None:
-        """Record why a job failed."""
-        record = {"label": job.label, "stage": job.stage, "reason": reason, "details": details}
-        write_json(self.root / "failures" / f"{job.key}.json", record)
-
-    def failure(self, key: str) -> dict[str, Any] | None:
-        """Return why a job failed the last time, or None."""
-        path = self.root / "failures" / f"{key}.json"
-        return json.loads(path.read_text()) if path.is_file() else None
-
-    def write_plan(self, record: Mapping[str, Any]) -> None:
-        """Point the study's name at its keys."""
-        write_json(self.root / "plans" / f"{record['study']}.json", record)
-
-    def read_plan(self, study: str) -> dict[str, Any]:
-        """Return the trials of a study and the keys of their jobs."""
-        path = self.root / "plans" / f"{study}.json"
-        if not path.is_file():
-            raise StoreError(f"no study {study!r} in {self.root}: run `smalltune run` first")
-        record: dict[str, Any] = json.loads(path.read_text())
-        return record
-
-    def studies(self) -> list[str]:
-        """Return the names of the studies that have a plan here."""
-        return sorted(path.stem for path in (self.root / "plans").glob("*.json"))
-
     # Inside
 
     def _dropped(self, key: str) -> list[str]:
         path = self.folder(key) / "dropped.json"
-        return json.loads(path.read_text()) if path.is_file() else []
+        try:
+            names = json.loads(path.read_text()) if path.is_file() else []
+        except ValueError:
+            names = None
+        if not isinstance(names, list):
+            raise self._unreadable(key, "dropped.json")
+        return names
 
     def _text(self, key: str, name: str) -> str:
         path = self.folder(key) / name
         try:
             if name not in RECORDS:
                 self._compare(key, name, self.manifest(key)["files"][name]["bytes"])
-            return path.read_text()
-        except FileNotFoundError:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise self._unreadable(key, name) from None
+        except (FileNotFoundError, KeyError):
             raise StoreError(
                 f"no {name} of artifact {key[:12]} in {self.root}: run the study first"
             ) from None
@@ -207,45 +202,17 @@ class Store:
         found = path.stat().st_size if path.is_file() else -1
         if found != size:
             state = "is missing" if found < 0 else f"has {found} bytes instead of {size}"
-            raise StoreError(
-                f"damaged artifact {path.parent}: {name} {state}. "
-                "`smalltune store check STUDY --repair` removes it; then run again"
-            )
+            raise StoreError(f"damaged artifact {self.folder(key)}: {name} {state}. {REPAIR}")
+
+    def _unreadable(self, key: str, name: str) -> StoreError:
+        return StoreError(f"damaged artifact {self.folder(key)}: {name} cannot be read. {REPAIR}")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that the file is whole or absent: to a draft, synced, then renamed."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    with disk_errors(path):
-        try:
-            draft.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-            _sync(draft)
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-
-
-@contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk, a missing permission or a read-only disk into one StoreError."""
-    try:
-        yield
-    except OSError as error:
-        said = {
-            errno.ENOSPC: "the disk is full: free some space",
-            errno.EDQUOT: "the disk quota is used up: free some space",
-            errno.EACCES: "no permission to write: choose another --store",
-            errno.EROFS: "the disk is read-only: choose another --store",
-        }.get(error.errno or 0)
-        if said is None:
-            raise
-        raise StoreError(f"{path}: {said}; then run again. What was finished is kept") from error
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _is_manifest(value: Any) -> bool:
+    """Tell whether a value has a manifest's shape: a question, and size and digest of each file."""
+    if not isinstance(value, dict) or not isinstance(value.get("files"), dict):
+        return False
+    files = value["files"].values()
+    return {*QUESTION} <= value.keys() and all(
+        isinstance(file, dict) and {"bytes", "sha256"} <= file.keys() for file in files
+    )

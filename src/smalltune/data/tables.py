@@ -5,6 +5,8 @@ import csv
 import gzip
 import io
 import json
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -60,14 +62,20 @@ def stream_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[IO[str]]:
     if path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield file
+        try:
+            with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as file:
+                yield file
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: not a whole gzip file ({error})") from None
     elif path.suffix == ".zst":
         import zstandard
 
-        with path.open("rb") as raw:
-            reader = zstandard.ZstdDecompressor().stream_reader(raw)
-            yield io.TextIOWrapper(reader, encoding="utf-8-sig", newline="")
+        try:
+            with path.open("rb") as raw:
+                reader = zstandard.ZstdDecompressor().stream_reader(raw)
+                yield io.TextIOWrapper(reader, encoding="utf-8-sig", newline="")
+        except zstandard.ZstdError as error:
+            raise DataError(f"{path}: not a whole zstd file ({error})") from None
     else:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield file
@@ -78,6 +86,12 @@ def _separated(path: Path, delimiter: str) -> Iterator[dict[str, Any]]:
     with _open(path) as file:
         reader = csv.DictReader(file, delimiter=delimiter, strict=True)
         try:
+            header = reader.fieldnames or []
+            if len(header) == 1 and re.search(r"[;,\t]", header[0]):
+                raise DataError(
+                    f"{path}:1: one column only, {header[0]!r}: separate columns by commas in a "
+                    ".csv and by tabs in a .tsv"
+                )
             for row in reader:
                 if None in row or None in row.values():
                     raise DataError(

@@ -43,7 +43,9 @@ def by_tokens(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.in
             start = stop
 
 
-def to_tensors(segments: Segments, batch: Sequence[int], device: str) -> tuple[Any, Any, Any]:
+def to_tensors(
+    segments: Segments, batch: Sequence[int] | NDArray[np.int64], device: str
+) -> tuple[Any, Any, Any]:
     """Return input ids [B, T], flat positions [S] that are read, and the tokens [S] they predict.
 
     Padding is on the right, where a causal model's real positions never look: no mask is needed.

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Segments"]
 
+Tokens = Sequence[int] | NDArray[np.int32]
+
 
 @dataclass(frozen=True)
 class Segments:
@@ -27,7 +29,7 @@ class Segments:
 
     @classmethod
     def of(
-        cls, sequences: Iterable[Sequence[int]], answers: Sequence[int], labels: Sequence[int]
+        cls, sequences: Iterable[Tokens], answers: Sequence[int], labels: Sequence[int]
     ) -> "Segments":
         """Return the segments of token sequences [n], answer positions [n] and labels [n]."""
         arrays = [np.asarray(s, dtype=np.int32) for s in sequences]

@@ -12,7 +12,7 @@ import numpy as np
 from smalltune.core.errors import EngineError
 from smalltune.core.plugins import nearest
 from smalltune.engine.batching import epoch_order, to_tensors
-from smalltune.engine.checkpoint import NAME, read_checkpoint, write_checkpoint
+from smalltune.engine.checkpoint import read_checkpoint, write_checkpoint
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.precision import precision
 from smalltune.engine.schedule import SCHEDULES, rate
@@ -74,7 +74,8 @@ def train(
     Of the facts, `resumed_from` (steps) and `spent_earlier` (wall and CPU seconds of the attempts
     before, up to their last checkpoints) depend on the moment; the arguments decide the others.
 
-    Goes on from the checkpoint in `work` if there is one. On the CPU in float32 the result has
+    Goes on from the checkpoint in `work` if there is one; the caller deletes it once the weights
+    are saved. On the CPU in float32 the result has
     the same bits with and without interruptions. Raises EngineError when the loss stops being a
     number.
     """
@@ -136,7 +137,6 @@ class _Loop:
                 saved = time.monotonic()
         self._restore_best()
         self.model.eval()
-        (self.work / NAME).unlink(missing_ok=True)
         return self.state["log"], self._facts()
 
     def _save(self) -> None:

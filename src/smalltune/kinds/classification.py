@@ -3,10 +3,10 @@
 A label's score is the log-likelihood of its word after the prompt, normalised over the labels.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Formatter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,8 @@ from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Splits, Task
 
 __all__ = ["Classification"]
+
+_PLACE = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Classification(Task):
 
     def __post_init__(self) -> None:
         """Refuse a prompt without its text columns or two labels with one word."""
-        names = {name for _, name, _, _ in Formatter().parse(self.template) if name is not None}
-        if names != set(self.columns):
+        held = {found for found in self._places.findall(self.template)}
+        if held != set(self.columns) or _PLACE.search(self._places.sub("", self.template)):
             wanted = ", ".join(f"{{{c}}}" for c in self.columns)
             raise StudyError(f"the prompt {self.prompt!r} must hold exactly {wanted}")
         words = list(self.labels.values())
@@ -60,6 +62,11 @@ class Classification(Task):
     def template(self) -> str:
         """The prompt, or the text columns and the word "Label:" where the study gives none."""
         return self.prompt or "\n".join(f"{{{c}}}" for c in self.columns) + "\nLabel:"
+
+    @property
+    def _places(self) -> re.Pattern[str]:
+        """Where the template names a text column; a column's name may hold any character."""
+        return re.compile(r"\{(" + "|".join(re.escape(c) for c in self.columns) + r")\}")
 
     # Data
 
@@ -92,6 +99,12 @@ class Classification(Task):
             rows.append(self._row(raw, f"{path}, row {number}", f"{role}-{number}"))
         if not rows:
             raise DataError(f"{path}: the {role} split is empty")
+        first: dict[str, int] = {}
+        for number, row in enumerate(rows, 1):
+            if first.setdefault(row.id, number) != number:
+                raise DataError(
+                    f"{path}, row {number}: the id {row.id!r} is that of row {first[row.id]} too"
+                )
         return rows
 
     def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row:
@@ -129,7 +142,7 @@ class Classification(Task):
     def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
         """Return the labels' words as the tokens that follow the prompt."""
         words = tuple(self.labels.values())
-        tail = "" if chat else self.template.rpartition("}")[2]
+        tail = "" if chat else self._places.split(self.template)[-1]
         before = tokeniser(tail, add_special_tokens=False)["input_ids"]
         tokens = []
         for word in words:
@@ -145,7 +158,7 @@ class Classification(Task):
         return Answers(words, tuple(tokens))
 
     def _render(self, fields: Mapping[str, str], tokeniser: Any, chat: bool) -> str:
-        text = self.template.format_map(fields)
+        text = self._places.sub(lambda found: fields[found[1]], self.template)
         if not chat:
             return text
         turn = [{"role": "user", "content": text}]

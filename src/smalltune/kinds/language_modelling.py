@@ -56,7 +56,8 @@ class LanguageModelling(Task):
         for split, rows in parts.items():
             if not rows:
                 raise DataError(f"the {split} split is empty: more documents or a larger held_out")
-        return Splits(**parts, dropped={"repeated documents": repeated})
+        dropped = {"repeated documents": repeated}
+        return Splits(parts["train"], parts["dev"], parts["test"], dropped)
 
     def _place(self, digest: str) -> str:
         share = int(digest[:8], 16) / 0x100000000

@@ -31,8 +31,7 @@ class LoRA(Gradient):
     title: ClassVar[str] = "LoRA"
     rationale: ClassVar[str] = (
         "Low-rank updates of the frozen matrices train a small share of the weights, can be "
-        "merged into the base at no cost in inference, and are the most used "
-        "parameter-efficient method."
+        "merged into the base at no cost in inference, and are widely used."
     )
     cite: ClassVar[tuple[str, ...]] = ("hu2022lora",)
 
@@ -95,7 +94,7 @@ class LoRA(Gradient):
 
         return LoraConfig(
             r=self.rank,
-            lora_alpha=self.alpha,
+            lora_alpha=self.alpha,  # type: ignore[arg-type]  # PEFT divides it by the rank
             lora_dropout=self.dropout,
             target_modules=self.target if isinstance(self.target, str) else list(self.target),
             task_type="CAUSAL_LM",

@@ -49,4 +49,5 @@ class TfIdf(Classical):
         model.fit(vectors.fit_transform(texts), labels)
         found = np.full((len(asked), classes), -np.inf)
         found[:, present] = model.predict_log_proba(vectors.transform(asked))
-        return np.maximum(found, -100.0)
+        floored: NDArray[np.float64] = np.maximum(found, -100.0)
+        return floored

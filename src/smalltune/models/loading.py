@@ -24,7 +24,9 @@ def load_model(folder: Path, *, scheme: str = "path", seed: int = 0) -> Any:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         if scheme == "config":
             torch.manual_seed(seed)
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=False
+            )
             model = model.float()
         else:
             _refuse_pickles(folder)

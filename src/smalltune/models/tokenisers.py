@@ -36,7 +36,7 @@ def train_bpe(texts: Iterable[str], vocabulary: int, folder: Path, *, context: i
     tokeniser.post_processor = processors.TemplateProcessing(
         single=f"{END} $A", pair=f"{END} $A $B", special_tokens=[(END, tokeniser.token_to_id(END))]
     )
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokeniser,
         bos_token=END,
         eos_token=END,

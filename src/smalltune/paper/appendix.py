@@ -16,6 +16,7 @@ __all__ = ["environment_table", "mixture_lines", "provenance_tables", "setting_t
 
 KEY = 8  # hexadecimal digits of a key that are printed; numbers.json holds all 64
 ROWS = 44  # rows of a table that fit on a page
+NOT_SEARCHED = "No hyperparameter was searched for within the study."
 
 
 def setting_tables(view: StudyView, numbers: Numbers) -> Tex:
@@ -32,7 +33,7 @@ def setting_tables(view: StudyView, numbers: Numbers) -> Tex:
             for m in methods
         ]
         rows.append([str(escape(option.replace("_", " "))), *values])
-    how = "Those tuned on dev say over which values." if view.tuned else "None was tuned."
+    how = "Those tuned on dev say over which values." if view.tuned else NOT_SEARCHED
     without = [m.title for m in view.methods if m not in methods]
     said = f" Without hyperparameters: {enumerate_words(without)}." if without else ""
     caption = f"Hyperparameters by method; a dash: off. {how}{said}"

@@ -22,6 +22,8 @@ from smalltune.paper.view import StudyView
 
 __all__ = ["PaperReport", "build"]
 
+WRITTEN = b"% Written by smalltune"  # how our paper.tex begins; another's is left alone
+
 
 @dataclass(frozen=True)
 class PaperReport:
@@ -48,6 +50,8 @@ def build(view: StudyView, results: Results, folder: Path) -> PaperReport:
     is not, so that no PDF is ever older than its numbers.
     """
     texts = author_texts(view.text)
+    folder = folder.resolve()  # a link to a folder stays a link
+    _recover(folder)
     with disk_errors(folder), tempfile.TemporaryDirectory(prefix="smalltune-") as temporary:
         draft = Path(temporary) / "paper"
         draft.mkdir()
@@ -107,9 +111,40 @@ def _words(view: StudyView) -> list[str]:
 
 
 def _replace(folder: Path, draft: Path) -> None:
-    """Put the draft in the folder's place; refuse a folder that no paper was written into."""
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / "numbers.json").is_file():
-            raise LatexError(f"{folder}: holds other files than a paper: choose another folder")
-        shutil.rmtree(folder)
-    shutil.copytree(draft, folder, dirs_exist_ok=True)
+    """Put the draft in the folder's place; refuse a folder that no paper was written into.
+
+    The draft is copied beside the folder first, then both are renamed: whenever a kill comes, a
+    whole paper lies in the folder or beside it, and the next build finds it.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not _ours(folder):
+        raise LatexError(f"{folder}: holds other files than a paper: choose another folder")
+    old, new = _beside(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in (old, new):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copytree(draft, new)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(folder: Path) -> None:
+    """Put back the paper that an earlier build had moved aside when it was killed."""
+    old, _ = _beside(folder)
+    if old.is_dir() and not folder.exists():
+        with disk_errors(folder):
+            old.rename(folder)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    """Return where the old paper waits to be removed and where the new one is written."""
+    return folder.with_name(f".{folder.name}.old"), folder.with_name(f".{folder.name}.new")
+
+
+def _ours(folder: Path) -> bool:
+    """Tell whether a paper was written into a folder, even if only a part of it is left."""
+    main = folder / "paper.tex"
+    if any((folder / name).is_file() for name in ("numbers.json", "numbers.tex")):
+        return True
+    return main.is_file() and main.read_bytes().startswith(WRITTEN)

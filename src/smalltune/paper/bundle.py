@@ -104,14 +104,25 @@ def _texts(view: StudyView, results: Results, paper: Path) -> dict[str, bytes]:
 
 
 def _requirements(needed: list[str], view: StudyView, results: Results) -> str:
-    """Return smalltune's dependencies, pinned where the runs or the lock say to what."""
+    """Return smalltune's dependencies, pinned to what runs or lock say, else to what is here."""
     used: Mapping[str, Any] = {**view.environment, **(made_by(results).get("packages") or {})}
-    lines = ["# What smalltune needs; pinned are the versions that the runs used."]
+    lines = [
+        "# What smalltune needs, pinned to the versions that the runs or the lock recorded;",
+        "# what neither records is pinned as installed where this archive was written.",
+    ]
     for line in needed:
         name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
-        version = str(used.get(name, "")).partition("+")[0]  # no index has PyTorch's local versions
+        version = str(used.get(name) or _installed(name))
+        version = version.partition("+")[0]  # no index has PyTorch's local versions
         lines.append(f"{name}=={version}" if version else line)
     return "\n".join(lines)
+
+
+def _installed(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _dependencies() -> list[str]:

@@ -48,6 +48,7 @@ def context(
         return Tex(rf"\citet{{{','.join(known)}}}") if known else None
 
     made = made_by(results)
+    between = {contrast_name(view, one, "claim"): _between(view, one) for one in contrasts}
     return {
         "view": view,
         "version": view.version,
@@ -58,6 +59,7 @@ def context(
         "missing": sorted({gap.trial for gap in results.missing}),
         "claims": claims,
         "claim_macro": lambda claim: Tex(f"\\{claim.name}"),
+        "between": lambda claim: between[claim.name],
         "whichever": lambda claim: Tex(rf"\whichever{{{claim.name}}}"),
         "has_contrasts": bool(contrasts),
         "several_contrasts": len(contrasts) > 1,
@@ -73,6 +75,7 @@ def context(
         "dropped": lambda task: _dropped(results, task),
         "curves": "curves" in figures,
         "words": enumerate_words,
+        "quoted": lambda words: enumerate_words(Tex(f"``{escape(word)}''") for word in words),
         "inline": inline,
         "heading": heading,
         "listing": lambda words: Tex(", ".join(escape(word) for word in words)),
@@ -104,6 +107,16 @@ def _tables(
         "environment": appendix.environment_table(view, results),
         "provenance": appendix.provenance_tables(view, results, numbers),
     }
+
+
+def _between(view: StudyView, one: Contrast) -> Tex:
+    """Return a contrast as the start of a sentence: `LoRA and full fine-tuning on Reviews`."""
+    titles = [view.method(one.a).title, inline(view.method(one.b).title)]
+    at, metric = one.estimate, inline(view.metric(one.estimate.metric).title)
+    task = next((t.title for t in view.tasks if t.name == at.task), at.task)
+    model = next((m.title for m in view.models if m.name == at.model), at.model)
+    where = escape(task) + (Tex(f" with {escape(model)}") if len(view.models) > 1 else "")
+    return Tex(f"{enumerate_words(titles)} on {where}, {escape(metric)}")
 
 
 def _measures(view: StudyView) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from smalltune.analysis.results import Results
 from smalltune.core import plugins
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.figures import save
+from smalltune.paper.figures import save, titled
 from smalltune.paper.naming import inline
 from smalltune.paper.numbers import macro_name
 from smalltune.paper.view import StudyView
@@ -22,7 +22,8 @@ def draw_all(view: StudyView, results: Results, folder: Path) -> dict[str, Tex]:
     floats = {}
     for name in plugins.names(ROOM):
         draw = plugins.load(ROOM, name)
-        figure = draw(results)
+        with titled({method.name: method.title for method in view.methods}):
+            figure = draw(results)
         if figure is not None:
             save(figure, folder / f"{name}.pdf")
             floats[name] = _float(name, _caption(view, name, draw))
@@ -50,8 +51,8 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
         "contrast": "Declared contrasts: paired difference of each seed (dots), mean (mark) and "
         rf"\intervalLevel{{}} interval over seeds and test items (bar). {tasks}, "
         r"\seedsCount{} seeds.",
-        "curves": "Loss in training: median over seeds (line) and range from the lowest to the "
-        r"highest seed (band), \seedsCount{} seeds.",
+        "curves": "Loss in training (logarithmic axis): median over seeds (line) and range "
+        r"from the lowest to the highest seed (band), \seedsCount{} seeds.",
     }
     doc = inspect.getdoc(inspect.getmodule(draw)) or name
     return known.get(name) or str(escape(inline(doc.splitlines()[0]).capitalize()))

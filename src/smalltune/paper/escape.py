@@ -13,6 +13,7 @@ __all__ = ["SPECIALS", "Tex", "escape", "identifier"]
 
 WORD = 24  # a longer stretch of letters gets places where it may break,
 STEP = 8  # one after so many characters
+STRAIGHT = r"\textquotesingle{}"  # in names and code; prose has a typographic apostrophe
 PLACEHOLDER = r"\unprintable"  # paper.tex defines it: small typewriter in square brackets
 SPECIALS = {
     "\\": r"\textbackslash{}",
@@ -30,7 +31,7 @@ SPECIALS = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "`": r"\`{}",
-    "'": r"\textquotesingle{}",
+    "'": r"\textquoteright{}",
     "-": r"-{}",
     ",": r",{}",
     "\u2013": r"\textendash{}",
@@ -90,7 +91,8 @@ def identifier(text: object) -> Tex:
     plain = unicodedata.normalize("NFC", str(text))
     step = STEP if len(plain) > WORD else WORD
     for character in plain:
-        pieces.append(" " if character.isspace() else _character(character))
+        printed = STRAIGHT if character == "'" else _character(character)
+        pieces.append(" " if character.isspace() else printed)
         since += 1
         if character in "/_-.:@=,+ " or since == step:
             pieces.append(r"\allowbreak{}")

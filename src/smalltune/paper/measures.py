@@ -15,6 +15,7 @@ from smalltune.paper.view import MetricView, StudyView
 __all__ = ["add_contrasts", "add_costs", "add_scores"]
 
 NAN = float("nan")
+ADDED = "added up over all jobs of the trials, without preparation and tokenisation"
 HOW = {
     ("seeds", "items"): "two-level interval over seeds and test items",
     ("items",): "interval over test items",
@@ -161,7 +162,7 @@ def _costs(names: Names, cell: tuple[str, str, str], group: list[Cost], numbers:
     total = group[0].total_parameters if group else NAN
     share = trained / total if total else NAN
     rows = (
-        ("trainTime", train, *rounding.duration(train), "mean time of the training loop"),
+        ("trainTime", train, *rounding.duration(train), "mean time of training"),
         ("cpuTime", cpu, *rounding.duration(cpu), "mean CPU time of training and prediction"),
         (
             "predictTime",
@@ -186,8 +187,8 @@ def _total(numbers: Numbers, everything: list[Cost]) -> None:
     joules = "--" if math.isnan(energy) else f"{energy / 1000:,.1f}"
     source = ", ".join(dict.fromkeys(c.energy_source for c in everything if c.energy_source))
     rows = (
-        ("wallTimeTotal", wall, *rounding.duration(wall), "time of all trials, one after another"),
-        ("cpuTimeTotal", cpu, *rounding.duration(cpu), "CPU time of all trials"),
+        ("wallTimeTotal", wall, *rounding.duration(wall), f"running time {ADDED}"),
+        ("cpuTimeTotal", cpu, *rounding.duration(cpu), f"CPU time {ADDED}"),
         ("energyTotal", energy, joules, "kJ", f"energy of all trials ({source or 'unknown'})"),
     )
     for name, value, text, unit, what in rows:

@@ -123,11 +123,11 @@ def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numb
     caption = (
         r"Declared contrasts: mean difference over \seedsCount{} paired seeds with its "
         r"\intervalLevel{} interval over seeds and test items (percentage points for shares), the "
-        "exact two-sided sign-flip $p$ over seeds, and the $p$ of the interval. With "
-        r"\seedsCount{} seeds the exact $p$ cannot be smaller than "
+        "exact two-sided sign-flip $p$ over seeds, and the $p$ of the interval, over "
+        r"seeds and items. With \seedsCount{} seeds the exact $p$ cannot be smaller than "
         rf"\{contrast_name(view, contrasts[0], 'pSmallest')}."
     )
-    head = ["Contrast", "Diff.", "Interval", "Exact $p$", "Item $p$"]
+    head = ["Contrast", "Diff.", "Interval", "Exact $p$", "Seeds and items $p$"]
     return table("contrasts", caption, "lrrrr", head, rows)
 
 
@@ -153,7 +153,8 @@ def cost_table(view: StudyView, results: Results, numbers: Numbers) -> Tex:
             rows.append([title, *sizes, *times, cell(numbers, number("peakMemory"))])
     caption = (
         "Cost of one trial, mean over its trials: trainable parameters and their share, time of "
-        "the training loop, CPU time of training and all predictions, and the highest memory of a "
+        "the training loop (for methods without a language model, of fitting and predicting "
+        "together), CPU time of training and all predictions, and the highest memory of a "
         "process. A dash: not applicable."
     )
     return table("costs", caption, "lrrrrr", head, rows)
@@ -188,7 +189,9 @@ def model_table(view: StudyView, numbers: Numbers) -> Tex:
         values = [cell(numbers, macro_name("model", fact, m.name)) for m in view.models]
         if any(value != "--" for value in values):
             rows.append([said.capitalize(), *values])
-    return table("models", "Base models.", "l" + "r" * len(view.models), head, rows)
+    which = "models, from their" if len(view.models) > 1 else "model, from its"
+    caption = f"Size and architecture of the base {which} configuration and weights."
+    return table("models", caption, "l" + "r" * len(view.models), head, rows)
 
 
 def _place(view: StudyView, task: str, model: str) -> str:

@@ -86,7 +86,7 @@ class _Reader:
         self._fit(tasks, methods)
         self.problems.stop()
         metrics = self.metrics(tasks)
-        primary = self.entries.among(shape.primary or metrics[0], metrics, ("primary",), "metric")
+        primary = self.primary(metrics)
         select = shape.tuning.metric or primary
         name = shape.name or self.folder.name
         return StudySpec(
@@ -148,6 +148,15 @@ class _Reader:
             if self.entries.plugin("metric", name, place) and name not in known and "." not in name:
                 self.problems.add(place, f"no task of this study is scored by {name!r}")
         return tuple(dict.fromkeys(self.shape.metrics))
+
+    def primary(self, metrics: Sequence[str]) -> str:
+        """Return the primary metric; one that is not there is noted once and counts as the first.
+
+        The tuning metric and the contrasts fall back on it: they would note it again.
+        """
+        named = self.shape.primary or metrics[0]
+        self.entries.among(named, metrics, ("primary",), "metric")
+        return named if named in metrics else metrics[0]
 
     def contrasts(self, primary: str, metrics: Sequence[str]) -> tuple[Contrast, ...]:
         """Return the contrasts; each names methods, tasks, models and metrics of this study."""

@@ -205,6 +205,9 @@ def _note(wrong: dict[str, Any], problems: Problems) -> None:
 
 def in_words(wrong: Mapping[str, Any]) -> str:
     """Return what a value must be by an error of pydantic."""
+    if wrong["type"] == "list_type" and wrong.get("loc") == ("seeds",):
+        above = " above 0" if isinstance(wrong.get("input"), int) else ""
+        return f"a list or a whole number{above}"
     meant = _MEANT.get(wrong["type"])
     return meant.format_map(wrong.get("ctx", {})) if meant else str(wrong["msg"])
 

@@ -10,6 +10,7 @@ from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plugins import nearest
 from smalltune.data.splits import draw
 from smalltune.data.tables import read_table
+from smalltune.planning.reading import read_study
 
 __all__ = ["own_study", "starter_study"]
 
@@ -135,8 +136,14 @@ def _write(folder: Path, *, task: str, tasks: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "study.yaml"
     file.write_text(
-        TEMPLATE.format(name=name, title=title, task=task, tasks=tasks), encoding="utf-8"
+        TEMPLATE.format(name=_plain(name), title=_plain(title), task=task, tasks=tasks),
+        encoding="utf-8",
     )
+    try:
+        read_study(file)
+    except StudyError:
+        file.unlink()
+        raise
     return file
 
 
@@ -172,6 +179,13 @@ def _relative(path: Path, folder: Path) -> str:
 def _name(path: Path) -> str:
     stem = path.name.partition(".")[0]
     return "".join(c if c.isalnum() and c.isascii() else "-" for c in stem).strip("-") or "own"
+
+
+def _plain(text: str) -> str:
+    """Return text as YAML reads it back: bare where it can be, else quoted."""
+    import yaml
+
+    return text if yaml.safe_load(text) == text else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -58,9 +58,13 @@ def choices(store: Store) -> Known:
 
 
 def record(study: StudySpec, plan: Plan) -> dict[str, Any]:
-    """Return the plan as the store keeps it, with what the study declares for its analysis."""
+    """Return the plan as the store keeps it, with what the study declares for its analysis.
+
+    `file` is the study file, so that two studies of one name are told apart; no key holds it.
+    """
     return {
         **plan.record(),
+        "file": str(study.document.path.resolve()),
         "keep_weights": study.keep_weights,
         "analysis": {
             "primary": study.primary,

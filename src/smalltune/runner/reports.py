@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smalltune.core.job import Job
+from smalltune.core.plural import plural
 
 __all__ = ["Event", "Failed", "Report"]
 
@@ -62,17 +63,19 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Yield what the run did; a run that found everything stored says `nothing to do`."""
+        trials = plural(self.trials, "trial")
         if self.nothing:
-            yield f"nothing to do: {self.trials} trials, {len(self.stored)} jobs stored"
+            yield f"nothing to do: {trials}, {plural(len(self.stored), 'job')} stored"
             return
         found = f", {len(self.found)} by another run" if self.found else ""
         done, stored = len(self.done), len(self.stored)
-        yield f"{self.trials} trials: {done} jobs done{found}, {stored} stored before"
+        yield f"{trials}: {plural(done, 'job')} done{found}, {stored} stored before"
         for failed in self.failed.values():
             yield f"failed: {failed.label}: {failed.reason}"
         if self.blocked:
             few = ", ".join(self.blocked[:3]) + (", ..." if len(self.blocked) > 3 else "")
-            yield f"{len(self.blocked)} jobs wait for what failed: {few}"
+            waits = "waits" if len(self.blocked) == 1 else "wait"
+            yield f"{plural(len(self.blocked), 'job')} {waits} for what failed: {few}"
         if self.failed:
             yield "what failed is tried again by the next run"
 

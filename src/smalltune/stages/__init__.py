@@ -6,7 +6,6 @@ global state; its randomness comes from its spec. The bench lends what is costly
 how to compute; it never changes an answer.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,5 +42,4 @@ def execute(
     with disk_errors(out):
         more = stage(job.spec, inputs, out, bench) or {}
     meter.phase("store")
-    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 1
-    store.commit(job, meter.record(device=bench.device, threads=threads, **more))
+    store.commit(job, meter.record(device=bench.device, threads=bench.threads, **more))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from smalltune.core.errors import EngineError
 from smalltune.core.provenance import Meter
@@ -17,6 +17,7 @@ from smalltune.models.sources import locate
 __all__ = ["Bench", "Inputs"]
 
 KEPT = 2
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,10 @@ class Bench:
 
         return self._kept((inputs.keys["tokens"], "labels"), read)
 
-    def _kept(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
+    def _kept(self, key: tuple[str, str], make: Callable[[], T]) -> T:
         if key not in self._tokens:
             self._tokens[key] = make()
             while len(self._tokens) > 8 * KEPT:
                 self._tokens.popitem(last=False)
-        return self._tokens[key]
+        kept: T = self._tokens[key]
+        return kept

@@ -8,6 +8,7 @@ from typing import Any
 from smalltune.core.plugins import load
 from smalltune.core.store import write_json
 from smalltune.data.splits import draw
+from smalltune.engine.checkpoint import NAME
 from smalltune.engine.training import Training
 from smalltune.engine.training import train as fit
 from smalltune.stages.bench import Bench, Inputs
@@ -54,6 +55,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
         (out / "weights").mkdir(exist_ok=True)
         method.save(model, out / "weights")
         method.detach(model)
+    (out / NAME).unlink(missing_ok=True)
     resumed = facts.pop("resumed_from")
     bench.meter.add("train", *facts.pop("spent_earlier"))
     with (out / "log.jsonl").open("w") as file:

@@ -7,11 +7,12 @@ study has nothing for it, and the paper then leaves it out.
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-__all__ = ["COLOURS", "WIDTH", "canvas", "save", "style", "tint"]
+__all__ = ["COLOURS", "WIDTH", "canvas", "save", "style", "tint", "title", "titled"]
 
 WIDTH = 3.3
 """Inches: one column of a two-column paper."""
@@ -21,7 +22,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
-SETTINGS = {
+SETTINGS: Any = {  # names of Matplotlib's own
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": 8,
@@ -31,11 +32,12 @@ SETTINGS = {
     "axes.titlesize": 8,
     "axes.unicode_minus": True,
     "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",
-    "font.size": 7.5,
+    "font.family": ["STIXGeneral", "DejaVu Sans"],  # the paper's Times; then what it lacks
+    "font.size": 8,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.5,
-    "legend.fontsize": 7,
+    "legend.fontsize": 7.5,
+    "mathtext.fontset": "stix",
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
@@ -43,11 +45,29 @@ SETTINGS = {
     "pdf.fonttype": 42,
     "text.parse_math": False,  # a method's name is text, never a formula
     "text.usetex": False,
-    "xtick.labelsize": 7,
+    "xtick.labelsize": 7.5,
     "xtick.major.width": 0.6,
-    "ytick.labelsize": 7,
+    "ytick.labelsize": 7.5,
     "ytick.major.width": 0.6,
 }
+
+
+TITLES: ContextVar[Mapping[str, str]] = ContextVar("TITLES", default={})  # noqa: B039
+
+
+@contextlib.contextmanager
+def titled(titles: Mapping[str, str]) -> Iterator[None]:
+    """Draw inside this with titles for the names of methods: `lora` becomes `LoRA`."""
+    before = TITLES.set(titles)
+    try:
+        yield
+    finally:
+        TITLES.reset(before)
+
+
+def title(name: str) -> str:
+    """Return what the paper calls a method; outside of a paper that is its name."""
+    return TITLES.get().get(name, name)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,14 @@ from typing import Any
 from smalltune.analysis.contrasts import Contrast, declared
 from smalltune.analysis.results import Results
 from smalltune.core.plugins import load
-from smalltune.paper.figures import COLOURS, canvas, style
+from smalltune.paper.figures import COLOURS, canvas, style, title
 
 __all__ = ["draw"]
 
 ROW = 0.42
 FRAME = 0.62
+MINUS = "\N{MINUS SIGN}"
+LONG = 18  # letters of a contrast that stand in one line
 
 
 def draw(results: Results, *, split: str = "test") -> Any:
@@ -57,7 +59,8 @@ def _panel(ax: Any, rows: list[Contrast], metric: str) -> None:
 def _name(one: Contrast, rows: list[Contrast]) -> str:
     """Return the contrast's name, with task and model where the rows differ in them."""
     found = [row.estimate for row in rows]
-    places = [one.estimate.method]
+    a, b = title(one.a), title(one.b)
+    places = [f"{a} {MINUS} {b}"] if len(a + b) < LONG else [a, f"{MINUS} {b}"]
     if len({row.task for row in found}) > 1:
         places.append(one.estimate.task)
     if len({row.model for row in found}) > 1:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import LINES, canvas, style, tint
+from smalltune.paper.figures import LINES, canvas, style, tint, title
 
 __all__ = ["draw"]
 
@@ -29,10 +29,10 @@ def draw(results: Results) -> Any:
         return None
     with style():
         figure, axes = canvas([2.1] * len(found))
-        for (panel, curves), ax in zip(found.items(), axes, strict=True):
+        for (place, curves), ax in zip(found.items(), axes, strict=True):
             _panel(ax, results, curves)
             if len(found) > 1:
-                ax.set_title(", ".join(panel), loc="left")
+                ax.set_title(", ".join(place), loc="left")
         axes[-1].set_xlabel("Step")
         return figure
 
@@ -42,12 +42,24 @@ def _panel(ax: Any, results: Results, curves: dict[str, list[Any]]) -> None:
         steps, losses = _binned(seeds)
         colour = tint(results.methods, method)["color"]
         middle = np.nanmedian(losses, axis=0)
-        ax.plot(steps, middle, color=colour, linestyle=LINES[at % len(LINES)], label=method)
+        ax.plot(steps, middle, color=colour, linestyle=LINES[at % len(LINES)], label=title(method))
         if len(seeds) > 1:
             low, high = np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
             ax.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    if all(line.get_ydata().min() > 0 for line in ax.lines):
+        _logarithmic(ax)
     ax.set_ylabel("Training loss")
     ax.legend(loc="best")
+
+
+def _logarithmic(ax: Any) -> None:
+    """Make the axis logarithmic, so that small losses late in training can be told apart."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _binned(seeds: list[Any]) -> tuple[Any, Any]:

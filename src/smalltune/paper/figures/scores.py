@@ -6,7 +6,7 @@ from typing import Any
 from smalltune.analysis.intervals import Estimate, estimate
 from smalltune.analysis.results import Results
 from smalltune.core.plugins import load
-from smalltune.paper.figures import canvas, style, tint
+from smalltune.paper.figures import canvas, style, tint, title
 
 __all__ = ["draw"]
 
@@ -62,7 +62,7 @@ def _panel(ax: Any, results: Results, rows: list[Estimate], metric: str) -> None
             dots = [scale * value for _, value in one.per_seed]
             ax.scatter(dots, [at + 0.24] * len(dots), s=5, color=look["color"], linewidths=0)
         ax.plot([scale * one.value], [at], linestyle="none", markersize=5, **look)
-    ax.set_yticks(range(len(rows)), [one.method for one in rows])
+    ax.set_yticks(range(len(rows)), [title(one.method) for one in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(f"{kind.title} (%)" if kind.percent else kind.title)

@@ -1,0 +1,114 @@
+"""Wording: what the generated text and the figures say is what the program did."""
+
+import importlib.metadata
+import re
+
+import pytest
+
+from smalltune.paper.bundle import _dependencies, _requirements
+from smalltune.paper.escape import escape, identifier
+from smalltune.paper.figures import contrast, curves, scores, titled
+
+
+def section(built, name: str) -> str:
+    return " ".join((built.folder / "sections" / f"{name}.tex").read_text().split())
+
+
+@pytest.fixture
+def drawn(view, results):
+    """Return the function that draws a figure with the titles of the paper."""
+
+    def draw(figure):
+        with titled({method.name: method.title for method in view.methods}):
+            return figure.draw(results).axes[0]
+
+    return draw
+
+
+def test_the_intervals_are_said_to_be_what_they_are(built):
+    text = section(built, "related_work")
+    assert "two-way jackknife over seeds and items, so that nothing is resampled" in text
+    assert "we resample" not in text and "and resample" not in text
+
+
+def test_no_more_is_said_of_tuning_than_is_known(built):
+    text = section(built, "appendix") + section(built, "limitations")
+    assert "No hyperparameter was searched for within the study" in text
+    assert not re.search(r"(None|No hyperparameter) was tuned", text)
+
+
+def test_times_say_what_they_add_up_and_what_they_leave_out(built):
+    text = section(built, "setup")
+    assert "Added up over all jobs of the trials, the running time is" in text
+    assert "preparation and tokenisation of the data are not counted" in text
+    assert "without a language model, of fitting and predicting together" in section(
+        built, "results"
+    )
+
+
+def test_prose_has_a_typographic_apostrophe_and_names_a_straight_one():
+    assert escape("it's") == r"it\textquoteright{}s"
+    assert identifier("it's") == r"\texttt{it\textquotesingle{}s}"
+
+
+def test_rationale_and_reason_are_told_apart(built):
+    assert "Why here: The reference." in section(built, "methods")
+
+
+def test_label_words_stand_in_quotation_marks(built):
+    assert "the label words are ``negative'' and ``positive''." in section(built, "setup")
+
+
+def test_the_tables_say_what_they_list(built):
+    assert r"\caption{Size and architecture of the base model" in section(built, "models")
+    head = section(built, "results")
+    assert "Seeds and items $p$" in head and "& Item $p$" not in head
+
+
+def test_no_float_of_the_appendix_can_stand_among_the_references(built):
+    text = (built.folder / "paper.tex").read_text()
+    assert re.search(r"\\FloatBarrier\n{\\small\n\\bibliographystyle", text)
+    assert "\\FloatBarrier\n\\suppressfloats[t]\n\\appendix" in text
+    assert r"\newcommand{\FloatBarrier}{\clearpage}" in text  # where placeins is not installed
+
+
+def test_the_results_tell_each_claim_once_and_the_discussion_refers_to_them(built):
+    told = re.findall(r"\\(claim\w+)", section(built, "results"))
+    assert told and len(told) == len(set(told))
+    text = section(built, "discussion")
+    assert "\\claim" not in text.replace("\\whichever{claim", "")
+    assert r"LoRA and full fine-{}tuning on Reviews, accuracy (Table~\ref{tab:contrasts})" in text
+
+
+def test_figures_name_methods_as_the_tables_do(drawn):
+    ticks = [label.get_text() for label in drawn(scores).get_yticklabels()]
+    assert ticks == ["Majority", "Full fine-tuning", "LoRA"]
+    legend = [text.get_text() for text in drawn(curves).get_legend().get_texts()]
+    assert legend == ["Full fine-tuning", "LoRA"]
+    (label,) = drawn(contrast).get_yticklabels()
+    assert label.get_text().split() == ["LoRA", "\N{MINUS SIGN}", "Full", "fine-tuning"]
+
+
+def test_figures_have_the_paper_s_kind_of_letters(drawn):
+    (label,) = drawn(contrast).get_yticklabels()
+    assert label.get_fontfamily()[0] == "STIXGeneral"
+
+
+def test_late_losses_can_be_told_apart(drawn):
+    axes = drawn(curves)
+    axes.figure.canvas.draw()
+    assert axes.get_yscale() == "log"
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert {"0.1", "0.2", "0.5"} & set(labels) and not any("$" in label for label in labels)
+
+
+def test_every_requirement_that_is_installed_is_pinned(view, results):
+    text = _requirements(_dependencies(), view, results)
+    for line in _dependencies():
+        name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        assert re.search(rf"^{re.escape(name)}==\d", text, re.MULTILINE), name
+    assert "pinned are the versions that the runs used" not in text
