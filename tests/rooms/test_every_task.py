@@ -91,6 +91,12 @@ def test_a_missing_column_is_named_with_the_columns_there_are(tmp_path):
     assert str(error.value) == f"{path}: no column 'body'; the columns are: t, y"
 
 
+def test_a_dev_split_larger_than_train_is_an_error(tmp_path):
+    path = table(tmp_path / "train.jsonl", SOME)
+    with pytest.raises(DataError, match="dev wants 40 of 40 rows and leaves none to train on"):
+        own(dev={"rows": 40}).split({"train": path, "test": path})
+
+
 def test_an_empty_split_is_an_error(tmp_path):
     train, test = table(tmp_path / "train.jsonl", SOME), table(tmp_path / "test.jsonl", [])
     with pytest.raises(DataError) as error:

@@ -75,7 +75,13 @@ class Classification(Task):
         rows = {role: self._read(files[role], role) for role in files}
         dropped: dict[str, int] = {}
         if "dev" not in rows:
-            carved = carve(rows["train"], DevRule(**self.dev))
+            rule = DevRule(**self.dev)
+            if rule.rows >= len(rows["train"]):
+                raise DataError(
+                    f"{files['train']}: dev wants {rule.rows} of {len(rows['train'])} rows and "
+                    "leaves none to train on: lower `dev: {rows: ...}` in the study"
+                )
+            carved = carve(rows["train"], rule)
             rows |= {"train": carved.train, "dev": carved.dev}
             dropped |= carved.dropped
         for role in ("dev", "test"):

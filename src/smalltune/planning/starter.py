@@ -79,8 +79,9 @@ OWN = """\
     prompt: {prompt}
     # Dev is drawn from train; rows of train that repeat a dev or test row are dropped.
     dev: {{rows: {dev}, seed: 0}}
-    licence: not stated yet
-    why: Say here why this data answers your question.
+    # A paper needs to say why this data answers the question; it prints licence and link too.
+    # why: ...
+    # licence: ...
 """
 
 

@@ -42,6 +42,9 @@ def run(
             break
         unanswered = waiting_for
         store.write_plan(record(study, now))
+        for job in now.jobs():
+            if store.known(job.key):
+                store.glance(job.key)
         report.trials = len(now.trials)
         keep = study.keep_weights
         Pass(now, store, backend, report, tell, keep_weights=keep, until=until).go()

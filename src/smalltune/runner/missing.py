@@ -10,12 +10,14 @@ __all__ = ["Weights", "goals", "missing"]
 
 
 def goals(plan: Plan, *, keep_weights: bool = False, until: str | None = None) -> Iterator[Job]:
-    """Yield the jobs whose answers are wanted: scores, tuning choices, weights that are kept.
+    """Yield the jobs whose answers are wanted: all of the plan's, since papers read logs too.
+
+    That an answer was once stored is enough; only of weights that are kept are the files wanted.
 
     With `until`, the jobs of that stage instead, and the tuning that comes before training.
     """
     if until is None:
-        yield from plan.goals()
+        yield from plan.jobs()
     else:
         yield from (job for job in plan.jobs() if job.stage == until)
         yield from plan.open if until == "train" else ()
