@@ -105,3 +105,11 @@ def assert_prints(folder: Path, wanted: str, unwanted: str) -> None:
         command = ["pdftotext", str(folder / "paper.pdf"), "-"]
         words = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert wanted in words and unwanted not in words
+
+
+def test_where_too_few_seeds_are_paired_no_exact_p_is_spoken_of(view, make_results, tmp_path):
+    results = make_results(tmp_path, lora=0.9, full=0.7, seeds=(0,))
+    _, sentence = sentences(view, results)[NAME]
+    assert "exact" not in sentence
+    _, paired = sentences(view, make_results(tmp_path / "six", lora=0.9, full=0.7))[NAME]
+    assert "exact paired" in paired

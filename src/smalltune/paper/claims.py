@@ -89,6 +89,7 @@ def _contrast(view: StudyView, one: Contrast, numbers: Numbers) -> Claim:
         "unclear": f"{a} and {b} show no reliable difference in {_name(metric)}",
     }[verdict]
     adjusted = ""
+    exact = "" if math.isnan(one.p) else f"exact paired {p('p')}, over seeds and items "
     if one.family > 1:
         adjusted = rf"; adjusted for \familyCount{{}} contrasts {p('pAdjusted')}"
     sentence = f"On {_where(view, at)}, {a} and {b} cannot be compared yet: runs are missing."
@@ -96,7 +97,7 @@ def _contrast(view: StudyView, one: Contrast, numbers: Numbers) -> Claim:
         sentence = (
             f"On {_where(view, at)}, {said} (difference {macro('difference')}, "
             rf"\intervalLevel{{}} interval {macro('difference', 'interval')}; "
-            f"exact paired {p('p')}, over seeds and items {p('pItems')}{adjusted})."
+            f"{exact}{p('pItems')}{adjusted})."
         )
     return Claim(
         name,

@@ -1,5 +1,6 @@
 """Context: what the templates may use: the study, its numbers as macros, tables and figures."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ def context(
         "whichever": lambda claim: Tex(rf"\whichever{{{claim.name}}}"),
         "has_contrasts": bool(contrasts),
         "several_contrasts": len(contrasts) > 1,
-        "smallest": Tex(f"\\{contrast_name(view, contrasts[0], 'pSmallest')}") if contrasts else "",
+        "smallest": _smallest(view, contrasts),
         "one_task": len(view.tasks) == 1,
         "method_titles": [inline(method.title) for method in view.methods],
         "model_titles": [model.title for model in view.models],
@@ -117,6 +118,13 @@ def _between(view: StudyView, one: Contrast) -> Tex:
     model = next((m.title for m in view.models if m.name == at.model), at.model)
     where = escape(task) + (Tex(f" with {escape(model)}") if len(view.models) > 1 else "")
     return Tex(f"{enumerate_words(titles)} on {where}, {escape(metric)}")
+
+
+def _smallest(view: StudyView, contrasts: Sequence[Contrast]) -> str:
+    """Return the macro of the least exact p, or nothing where no seeds are paired."""
+    if not contrasts or math.isnan(contrasts[0].smallest_p):
+        return ""
+    return Tex(f"\\{contrast_name(view, contrasts[0], 'pSmallest')}")
 
 
 def _measures(view: StudyView) -> str:

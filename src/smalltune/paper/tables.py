@@ -1,5 +1,6 @@
 """Tables: booktabs tables whose cells are the macros of numbers.tex, never digits of their own."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from smalltune.analysis.contrasts import Contrast
@@ -120,12 +121,17 @@ def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numb
         names = [("difference",), ("difference", "interval"), ("p",), ("pItems",)]
         found = [cell(numbers, contrast_name(view, one, *name)) for name in names]
         rows.append([rf"{a} $-$ {b}", *found])
+    paired = not any(math.isnan(one.p) for one in contrasts)
     caption = (
         r"Declared contrasts: mean difference over \seedsCount{} paired seeds with its "
         r"\intervalLevel{} interval over seeds and test items (percentage points for shares), the "
         "exact two-sided sign-flip $p$ over seeds, and the $p$ of the interval, over "
         r"seeds and items. With \seedsCount{} seeds the exact $p$ cannot be smaller than "
         rf"\{contrast_name(view, contrasts[0], 'pSmallest')}."
+        if paired
+        else r"Declared contrasts: mean difference with its \intervalLevel{} interval over what "
+        "varies (percentage points for shares) and the $p$ of the interval. A dash: too few seeds are "
+        "paired for an exact test."
     )
     head = ["Contrast", "Diff.", "Interval", "Exact $p$", "Seeds and items $p$"]
     return table("contrasts", caption, "lrrrr", head, rows)
