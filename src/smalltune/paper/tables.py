@@ -130,8 +130,8 @@ def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numb
         rf"\{contrast_name(view, contrasts[0], 'pSmallest')}."
         if paired
         else r"Declared contrasts: mean difference with its \intervalLevel{} interval over what "
-        "varies (percentage points for shares) and the $p$ of the interval. A dash: too few seeds are "
-        "paired for an exact test."
+        "varies (percentage points for shares) and the $p$ of the interval. A dash: too few seeds "
+        "are paired for an exact test."
     )
     head = ["Contrast", "Diff.", "Interval", "Exact $p$", "Seeds and items $p$"]
     return table("contrasts", caption, "lrrrr", head, rows)
