@@ -87,7 +87,10 @@ def test_early_stopping_keeps_the_best_weights_also_after_a_kill(tiny_folder, tm
 
 
 def test_two_seeds_differ_and_one_seed_repeats(tiny_folder, tmp_path):
-    prints = [run(tiny_folder, tmp_path, seed=seed)[0] for seed in (0, 0, 1)]
+    works = [tmp_path / name for name in "abc"]
+    for work in works:
+        work.mkdir()
+    prints = [run(tiny_folder, w, seed=s)[0] for w, s in zip(works, (0, 0, 1), strict=True)]
     assert prints[0] == prints[1] != prints[2]
 
 
