@@ -59,11 +59,12 @@ def test_the_loss_falls(method, tiny_folder, tmp_path):
 
 
 @pytest.mark.parametrize("method", GRADIENT, ids=lambda m: m.__name__)
-def test_the_first_forward_is_the_bases_own(method, tiny):
+def test_the_first_forward_is_the_bases_own_where_the_method_says_so(method, tiny):
     before = log_likelihoods(tiny, data())
     torch.manual_seed(0)
     method().attach(tiny)
-    np.testing.assert_array_equal(log_likelihoods(tiny, data()), before)
+    same = np.array_equal(log_likelihoods(tiny, data()), before)
+    assert same == method.starts_at_base
 
 
 @pytest.mark.parametrize("method", GRADIENT, ids=lambda m: m.__name__)
@@ -159,3 +160,16 @@ def test_a_target_that_does_not_exist_is_named(tiny):
 
     with pytest.raises(MethodError, match="lora: the target 'no_such' does not fit this model"):
         load("smalltune.methods", "lora")(target=("no_such",)).attach(tiny)
+
+
+def test_from_scratch_begins_as_the_architecture_initialises_itself(tiny):
+    """Normal with the configuration's deviation, norms at one; no trained weight is left."""
+    before = {name: p.clone() for name, p in tiny.named_parameters()}
+    torch.manual_seed(0)
+    load("smalltune.methods", "from_scratch")().attach(tiny)
+    for name, parameter in tiny.named_parameters():
+        if "norm" in name:
+            assert torch.equal(parameter, torch.ones_like(parameter))
+        else:
+            assert not torch.isclose(parameter, before[name]).float().mean() > 0.01
+            assert abs(parameter.std().item() / tiny.config.initializer_range - 1) < 0.1

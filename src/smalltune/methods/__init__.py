@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Classical", "Gradient", "Method", "Prompted"]
+__all__ = ["Classical", "Gradient", "Method", "Prompted", "WholeModel"]
 
 
 class Method(ABC):
@@ -64,13 +64,15 @@ class Gradient(Method):
     """A method that trains parameters of, or attached to, a base model.
 
     `training` holds the method's own defaults for the engine's options, such as its learning
-    rate. `changes_base` says that the base's own weights are trained.
+    rate. `changes_base` says that the base's own weights are trained, `starts_at_base` that the
+    first forward is the base's.
     """
 
     uses_model = True
     uses_rows = True
     trains = True
     changes_base: ClassVar[bool] = False
+    starts_at_base: ClassVar[bool] = True
     training: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
@@ -91,3 +93,34 @@ class Gradient(Method):
     @abstractmethod
     def load(self, model: Any, folder: Path) -> None:
         """Attach and put back what `save` wrote, to the bit."""
+
+
+class WholeModel(Gradient):
+    """A method that trains every weight of the base, so that a whole model is stored."""
+
+    changes_base = True
+
+    def attach(self, model: Any) -> None:
+        """Let every parameter have a gradient."""
+        model.requires_grad_(True)
+
+    def detach(self, model: Any) -> None:
+        """Freeze again; the weights stay changed."""
+        model.requires_grad_(False)
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Write model.safetensors with each parameter once (a tied head is its embedding)."""
+        from safetensors.torch import save_file
+
+        tensors = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters()}
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    def load(self, model: Any, folder: Path) -> None:
+        """Copy the stored parameters into the base."""
+        import torch
+        from safetensors.torch import load_file
+
+        stored = load_file(folder / "model.safetensors")
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(stored[name])
