@@ -14,10 +14,8 @@ from smalltune.analysis.contrasts import (
     WORSE,
     contrast,
     declared,
-    holm,
-    sign_flip,
-    smallest_p,
 )
+from smalltune.analysis.exact import holm, sign_flip, smallest_p
 from smalltune.analysis.records import Sample
 from smalltune.core.errors import DataError
 from smalltune.metrics.accuracy import Accuracy
@@ -135,11 +133,19 @@ def test_a_method_without_seeds_stands_beside_each_seed():
     assert turned.differences == ((0, -0.25), (1, -0.5)) and turned.p == found.p == 0.5
 
 
-def test_two_methods_without_seeds_have_an_interval_and_no_p():
+def test_two_methods_without_seeds_have_an_interval_and_no_exact_p():
     a, b = sample([[1, 1, 0, 1, 1]], "tfidf"), sample([[1, 0, 0, 1, 0]], "majority")
     found = contrast(replace(a, seeds=(None,)), replace(b, seeds=(None,)))
     assert found.estimate.levels == ("items",) and found.estimate.seeds == 0
     assert math.isnan(found.p) and found.verdict == UNDECIDED
+
+
+def test_two_methods_without_seeds_are_told_apart_by_the_items_alone():
+    rng = np.random.default_rng(0)
+    a, b = sample([rng.random(300) < 0.9], "tfidf"), sample([rng.random(300) < 0.5], "majority")
+    found = contrast(replace(a, seeds=(None,)), replace(b, seeds=(None,)))
+    assert found.p_adjusted == found.p_items < 0.001
+    assert found.verdict == BETTER and found.decidable
 
 
 def test_one_seed_never_gives_a_verdict():

@@ -4,6 +4,7 @@ import torch
 
 from smalltune.core.errors import EngineError
 from smalltune.engine.checkpoint import NAME
+from smalltune.engine.optimisers import OPTIMISERS
 from smalltune.engine.schedule import SCHEDULES, rate
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training, train
@@ -63,13 +64,14 @@ def dropout_config(folder, target):
     return target
 
 
-def test_a_killed_training_ends_in_the_same_bits(tiny_folder, tmp_path):
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_a_killed_training_ends_in_the_same_bits(tiny_folder, tmp_path, optimiser):
     folder = dropout_config(tiny_folder, tmp_path / "model")
     works = [tmp_path / "a", tmp_path / "b"]
     for work in works:
         work.mkdir()
-    whole, log, _, _ = run(folder, works[0])
-    pieces, again, facts, _ = run(folder, works[1], kill_at=(3, 11, 20))
+    whole, log, _, _ = run(folder, works[0], optimiser=optimiser)
+    pieces, again, facts, _ = run(folder, works[1], kill_at=(3, 11, 20), optimiser=optimiser)
     assert (whole, log) == (pieces, again)
     assert facts["resumed_from"] == [2, 10, 19]
 
@@ -94,8 +96,9 @@ def test_two_seeds_differ_and_one_seed_repeats(tiny_folder, tmp_path):
     assert prints[0] == prints[1] != prints[2]
 
 
-def test_the_loss_falls(tiny_folder, tmp_path):
-    _, log, _, _ = run(tiny_folder, tmp_path, epochs=6, learning_rate=1e-2)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_the_loss_falls(tiny_folder, tmp_path, optimiser):
+    _, log, _, _ = run(tiny_folder, tmp_path, epochs=6, learning_rate=1e-2, optimiser=optimiser)
     assert log[-1]["loss"] < 0.9 * log[0]["loss"]
 
 

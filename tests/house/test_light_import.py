@@ -11,7 +11,10 @@ import pytest
 
 import smalltune
 
-HEAVY = {"torch", "transformers", "peft", "sklearn", "scipy", "matplotlib", "pandas", "pyarrow"}
+HEAVY = {
+    "torch", "transformers", "peft", "sklearn", "scipy", "matplotlib", "pandas", "pyarrow",
+    "datasets", "huggingface_hub",
+}  # fmt: skip
 # These rooms hold PyTorch modules; nothing above them may import them while it is imported itself.
 MAKERS = ("smalltune.engine", "smalltune.models")
 

@@ -18,11 +18,23 @@ from smalltune.paper.view import (
     MethodView,
     MetricView,
     ModelView,
+    PublishedView,
     StudyView,
     TaskView,
 )
 
 LABELS = ("negative", "positive")
+COUNTED: dict[str, Any] = {
+    "dropped": {"train rows repeated in dev": 3, "part of a dev sentence": 41},
+    "near": {"method": "MinHash of word trigrams", "threshold": 0.8},
+    "across": {
+        "train-dev": {"exact": 0, "near": 5},
+        "train-test": {"exact": 2, "near": 7},
+        "dev-test": {"exact": 1, "near": 0},
+    },
+    "notes": ["The label 2 occurs nowhere & is listed."],
+}
+"""What newer artifacts of `prepare` count besides rows, labels and words."""
 METRICS = ("accuracy", "macro_f1", "nll")
 ITEMS = 80
 SEEDS = range(6)
@@ -53,8 +65,8 @@ MADE = {
 class Shelf:
     """A store that is filled by hand, and the plan record that goes with it."""
 
-    def __init__(self, root: Path):
-        self.store = Store(root)
+    def __init__(self, root: Path, *, counted: bool = True):
+        self.store, self.counted = Store(root), counted
         self.trials: list[Trial] = []
         self.gold = {s: [(i * 7 + len(s)) % 2 for i in range(ITEMS)] for s in ("dev", "test")}
 
@@ -70,7 +82,8 @@ class Shelf:
 
     def data(self) -> Job:
         files: dict[str, Any] = {}
-        facts: dict[str, Any] = {"splits": {}, "dropped": {"train rows repeated in dev": 3}}
+        facts: dict[str, Any] = {"splits": {}, **(COUNTED if self.counted else {})}
+        facts.setdefault("dropped", {"train rows repeated in dev": 3})
         for split in ("train", "dev", "test"):
             gold = self.gold.get(split, self.gold["dev"])
             files[f"{split}.jsonl"] = [
@@ -81,13 +94,36 @@ class Shelf:
             facts["splits"][split] = {
                 "rows": len(gold), "labels": labels, "words_mean": 12.34, "words_max": 40,
             }  # fmt: skip
+            if self.counted:
+                facts["splits"][split]["duplicates"] = {"exact": 4, "near": 6}
         return self.put(Job("prepare", 1, {"task": "reviews"}), files | {"facts.json": facts})
 
-    def add(self, method: str, seed: int | None, skill: float, model: str = "-") -> None:
-        """Add a trial that is right on a share `skill` of the items."""
+    def tokens(self, data: Job) -> Job:
+        """Return what a tokeniser made of the rows; lengths are counted by newer artifacts only."""
+        facts = {}
+        for split in ("train", "dev", "test"):
+            facts[split] = {"rows": ITEMS, "tokens": 1200, "longest": 64, "truncated": 8}
+            if self.counted:
+                lengths = {"edges": [0, 10, 20, 40, 91], "counts": [10, 40, 22, 8]}
+                facts[split] |= {"mean": 19.5, "lengths": lengths}
+        return self.put(
+            Job("tokens", 1, {"max_length": 64}, {"data": data}), {"facts.json": {"splits": facts}}
+        )
+
+    def add(
+        self,
+        method: str,
+        seed: int | None,
+        skill: float,
+        model: str = "-",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a trial that is right on a share `skill` of the items; 2 always says `positive`."""
         data, inputs = self.data(), {}
         if model != "-":
-            inputs["weights"] = Job("train", 1, {"method": method, "seed": seed}, {"data": data})
+            spec = {"method": {"name": method, "options": options or {}}, "seed": seed}
+            inner = {"data": data, "tokens": self.tokens(data)}
+            inputs["weights"] = Job("train", 1, spec, inner)
             sizes = {"trainable_parameters": 1234, "total_parameters": 2_345_678, "steps": 9}
             log = [{"step": s, "loss": 1 / s, "learning_rate": 0.001} for s in range(1, 10)]
             self.put(inputs["weights"], {"facts.json": sizes, "log.jsonl": log})
@@ -97,8 +133,9 @@ class Shelf:
             right = rng.random(ITEMS) < skill
             sure = 0.55 + 0.4 * rng.random(ITEMS)
             p = np.where(right, sure, 1 - sure)
-            ones = np.where(np.array(gold) == 1, p, 1 - p)
-            spec = {"method": method, "seed": seed, "split": split}
+            ones = np.where(np.array(gold) == 1, p, 1 - p) if skill <= 1 else sure
+            spec = {"method": {"name": method, "options": options or {}}}
+            spec |= {"seed": seed, "split": split}
             predict = Job("predict" if inputs else "classify", 1, spec, {"data": data, **inputs})
             versions = {m: load("smalltune.metrics", m).version for m in METRICS}
             inner = {"data": data, "predictions": predict}
@@ -171,6 +208,7 @@ def study(folder: Path) -> StudyView:
                 "reviews", "Reviews", "classification", why="Everybody knows reviews; 50% are bad.",
                 prompt="Review: {text}\nSentiment:", labels={"0": "negative", "1": "positive"},
                 digests={"train": "cd" * 32}, cite=("socher2013sst",), link="data/x_y.jsonl",
+                language="English",
             ),
         ),
         methods=(
@@ -189,6 +227,12 @@ def study(folder: Path) -> StudyView:
             MetricView("nll", "Negative log-likelihood", False, "lower"),
         ),
         primary="accuracy",
+        published=(
+            PublishedView(
+                "reviews", "BERT-Tiny", "accuracy", 83.2, "GLUE's test split", "turc2019compact",
+                "all rows & 4 million parameters",
+            ),
+        ),
         folder=folder,
         text=folder / "text",
         version="0.1.0",
@@ -227,9 +271,17 @@ def built(results: Results, tmp_path_factory: pytest.TempPathFactory) -> PaperRe
     return build(study(folder), results, folder / "paper")
 
 
-def made(root: Path, *, lora: float, full: float, seeds: Sequence[int] = SEEDS) -> Results:
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """Return an empty store to fill by hand."""
+    return Shelf(tmp_path / "shelf")
+
+
+def made(
+    root: Path, *, lora: float, full: float, seeds: Sequence[int] = SEEDS, counted: bool = True
+) -> Results:
     """Return the results of a store in which the methods have these skills."""
-    shelf = Shelf(root)
+    shelf = Shelf(root, counted=counted)
     shelf.add("majority", None, 0.5)
     for seed in seeds:
         shelf.add("full", seed, full, "micro")

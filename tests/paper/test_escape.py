@@ -50,7 +50,13 @@ def test_a_limit_cuts_the_text_and_says_so():
 
 def test_a_template_escapes_whatever_it_prints():
     context = {"view": {"questions": [r"100% \input{x}"], "models": [], "tuned": False}}
-    context |= {"words": lambda words: "_", "method_titles": [], "task_titles": [], "claims": []}
+    context |= {
+        "words": lambda words: "_",
+        "method_titles": [],
+        "task_titles": [],
+        "claims": [],
+        "seeds": "",
+    }
     text = render("abstract", context)
     assert r"100\% \textbackslash{}input\{x\}" in text and r"compare \_" in text
 

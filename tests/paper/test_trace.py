@@ -60,3 +60,20 @@ def test_what_another_store_lacks_is_said_and_not_guessed(built, tmp_path):
     found = trace(built.folder, "accuracyLoraReviews", Store(tmp_path))
     assert {origin.stage for origin in found.origins} == {""}
     assert any("not stored" in line for line in found.lines())
+
+
+def test_a_trial_leads_to_its_jobs_with_their_states(results, shelf):
+    from smalltune.paper.trace import trace_trial
+
+    shelf.add("lora", 0, 0.8, "micro")
+    trial = shelf.trials[0]
+    shelf.store.remove(trial.evaluations["dev"].key)
+    found = trace_trial(trial, shelf.store)
+    stages = [step.stage for step in found.steps]
+    assert stages[:3] == ["prepare", "tokens", "train"] and stages.count("score") == 2
+    states = {step.key: step.state for step in found.steps}
+    assert states.pop(trial.evaluations["dev"].key) == "missing"
+    assert set(states.values()) == {"done"}
+    lines = list(found.lines())
+    assert lines[0] == "micro/lora/reviews/0" and any("done, 12.5 s" in line for line in lines)
+    assert found.record()["steps"][0]["key"] == found.steps[0].key

@@ -1,11 +1,6 @@
 """The lock: names are pinned once, and what changes afterwards is noticed."""
 
 import json
-import os
-import subprocess
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -13,6 +8,8 @@ from smalltune.core.errors import StudyError
 from smalltune.planning.checkpoints import facts, read_checkpoint
 from smalltune.planning.lock import lock_path, read_lock
 from smalltune.planning.locking import changes, lock_anew, lock_in_force
+
+FILES = "files: {train: data/train.csv, dev: data/dev.csv, test: data/test.csv}"
 
 
 def refusal(bureau) -> str:
@@ -27,7 +24,7 @@ def test_local_names_are_locked_by_the_first_plan(bureau):
     assert (lock, warnings) == (read_lock(lock_path(study.document.path)), [])
     assert lock.models["tiny"].parameters == 36
     assert lock.models["tiny"].ref == "path:./base"
-    assert lock.tasks["own"]["train"].path == "data/train.csv"
+    assert lock.tasks["own"].files["train"][0].path == "data/train.csv"
     assert lock.dtype == "float32"
     assert str(bureau.folder) not in lock_path(bureau.file).read_text()
 
@@ -63,7 +60,7 @@ def test_a_task_that_is_new_in_the_study_is_added_to_the_lock(bureau):
     bureau.replace("methods:\n", "  reviews:\nmethods:\n")
     lock, _ = lock_in_force(bureau.read())
     assert set(lock.tasks) == {"own", "reviews"}
-    assert lock.tasks["reviews"]["test"].path == "embedded:reviews/test.jsonl"
+    assert lock.tasks["reviews"].files["test"][0].path == "embedded:reviews/test.jsonl"
 
 
 def test_a_pickled_checkpoint_is_refused(bureau):
@@ -96,6 +93,17 @@ def test_a_damaged_lock_is_named(bureau):
     lock_path(bureau.file).write_text("{")
     assert refusal(bureau).startswith("study.lock: cannot be read (")
     assert lock_anew(bureau.read()).models
+
+
+def test_a_lock_of_an_older_smalltune_says_how_it_is_renewed(bureau):
+    lock_in_force(bureau.read())
+    path = lock_path(bureau.file)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    assert refusal(bureau) == (
+        "study.lock: cannot be read (it has format 1, this smalltune reads 2). "
+        "`smalltune lock STUDY` writes it anew"
+    )
+    assert lock_anew(bureau.read()) == read_lock(path)
 
 
 def test_another_environment_is_a_remark_and_not_an_error(bureau):
@@ -133,93 +141,37 @@ def test_a_hub_model_is_not_looked_up_before_it_is_locked(bureau):
     )
 
 
-class Hub(BaseHTTPRequestHandler):
-    """As much of a model hub as locking asks for."""
-
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    files = ("config.json", "model.safetensors", "tokenizer.json")
-
-    def do_GET(self):
-        model = {
-            "id": "some/model", "modelId": "some/model", "sha": self.commit, "tags": [],
-            "private": False, "downloads": 0, "likes": 0,
-            "siblings": [{"rfilename": n, "blobId": n * 2, "size": 3} for n in self.files],
-            "safetensors": {"parameters": {"F32": 36}, "total": 36},
-        }  # fmt: skip
-        config = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 32}
-        if self.path.partition("?")[0] == "/api/models/some/model":
-            self.reply(200, json.dumps(model).encode())
-        elif self.path.startswith("/some/model/resolve/") and self.path.endswith("config.json"):
-            self.reply(200, json.dumps(config).encode())
-        elif self.path.startswith("/api/models/some/model"):
-            self.reply(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
-        else:
-            self.reply(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-
-    do_HEAD = do_GET
-
-    def reply(self, status, body, headers=()):
-        self.send_response(status)
-        for name, value in {**dict(headers), "ETag": '"1"', "X-Repo-Commit": self.commit}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+def test_data_of_the_hub_are_not_looked_up_before_they_are_locked(bureau):
+    bureau.replace(FILES, "source: some/data")
+    assert refusal(bureau) == (
+        "study.yaml:6: some/data is not locked yet: run `smalltune lock STUDY` once "
+        "(it asks the hub which commit is meant)"
+    )
 
 
-@pytest.fixture
-def hub():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-def lock_command(bureau, tmp_path, **environment):
-    bureau.file.write_text(bureau.text)
-    here = os.path.join(os.path.dirname(__file__), "plugins")
-    paths = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": paths, **environment}
-    command = [sys.executable, "-m", "smalltune", "lock", str(bureau.file)]
-    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
-
-
-def test_a_hub_name_is_pinned_to_its_commit_and_then_needs_no_hub(bureau, tmp_path, hub):
-    bureau.replace("source: ./base", "source: some/model")
-    done = lock_command(bureau, tmp_path, HF_ENDPOINT=hub, HF_HUB_OFFLINE="0")
-    assert done.returncode == 0, done.stderr
+def test_a_part_that_is_new_in_a_folder_is_a_change(bureau):
+    bureau.replace(FILES, "source: ./data")
     lock, _ = lock_in_force(bureau.read())
-    assert lock.models["tiny"].ref == f"hub:some/model@{Hub.commit}"
-    assert (lock.models["tiny"].context, lock.models["tiny"].parameters) == (32, 36)
-    train = next(job for job in bureau.plan().jobs() if job.stage == "train")
-    assert train.spec["model"] == Hub.commit
+    assert [file.path for file in lock.tasks["own"].files["test"]] == ["./data/test.csv"]
+    data = bureau.folder / "data"
+    (data / "validation.csv").write_text("text,label\nnew one,0\nnew two,1\n")
+    assert refusal(bureau) == (
+        "study.lock: the data of 'own' (the files in ./data) has changed since the study was "
+        "locked. `smalltune lock STUDY` accepts the change; what it changes is then run again"
+    )
+    assert set(lock_anew(bureau.read()).tasks["own"].files) == {"dev", "test", "train"}
 
 
-@pytest.mark.parametrize(
-    ("source", "revision", "offline", "said"),
-    [
-        ("no/model", None, "0", "no/model: the hub has no such model, or it is private"),
-        ("some/model", "v9", "0", "some/model: the hub has no revision 'v9' of it"),
-        ("some/model", None, "1", "some/model: HF_HUB_OFFLINE is set"),
-    ],
-)
-def test_what_the_hub_does_not_give_is_one_clear_message(
-    bureau, tmp_path, hub, source, revision, offline, said
-):
-    more = f", revision: {revision}" if revision else ""
-    bureau.replace("source: ./base", f"source: {source}{more}")
-    done = lock_command(bureau, tmp_path, HF_ENDPOINT=hub, HF_HUB_OFFLINE=offline)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"study.yaml:4: {said}"), done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_hub_that_does_not_answer_is_named(bureau, tmp_path):
-    bureau.replace("source: ./base", "source: some/model")
-    done = lock_command(bureau, tmp_path, HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="0")
-    assert done.stderr.startswith("study.yaml:4: some/model: http://127.0.0.1:9 does not answer")
+def test_every_file_of_a_role_is_locked_in_its_order(bureau):
+    data = bureau.folder / "data"
+    (data / "more.csv").write_text("text,label\nmore one,0\nmore two,1\n")
+    bureau.replace("train: data/train.csv", "train: [data/train.csv, data/more.csv]")
+    lock, _ = lock_in_force(bureau.read())
+    digests = [file.sha256 for file in lock.tasks["own"].files["train"]]
+    prepare = next(job for job in bureau.plan().jobs() if job.stage == "prepare")
+    assert prepare.spec["files"]["train"] == digests and len(set(digests)) == 2
+    assert prepare.sources["train/1"] == str(data / "more.csv")
+    assert set(prepare.sources) == {"dev/0", "test/0", "train/0", "train/1"}
+    keys = bureau.keys()
+    bureau.replace("[data/train.csv, data/more.csv]", "[data/more.csv, data/train.csv]")
+    assert bureau.keys().isdisjoint(keys)

@@ -252,3 +252,112 @@ def test_an_unknown_primary_metric_is_noted_once_at_its_line(bureau):
     bureau.replace("seeds: 2\n", "seeds: 2\nprimary: acuracy\n")
     said = message(bureau).splitlines()
     assert said == ["study.yaml:18: no metric 'acuracy' in this study. Did you mean 'accuracy'?"]
+
+
+FILES = "files: {train: data/train.csv, dev: data/dev.csv, test: data/test.csv}"
+
+
+def test_a_named_task_takes_its_first_hub_id_unless_files_or_a_source_are_given(bureau):
+    bureau.replace("  own:", "  sst2:\n  own:")
+    task = bureau.read().tasks[0]
+    assert (task.source, task.hub, task.config) == (
+        "hub:stanfordnlp/sst2",
+        "stanfordnlp/sst2",
+        None,
+    )
+    assert task.splits == {"train": "train", "test": "validation"} and not task.files
+    bureau.replace("  sst2:\n", "  sst2: {source: nyu-mll/glue, revision: v1}\n")
+    task = bureau.read().tasks[0]
+    assert (task.hub, task.config, task.revision) == ("nyu-mll/glue", "sst2", "v1")
+    bureau.replace("{source: nyu-mll/glue, revision: v1}", "{" + FILES + "}")
+    task = bureau.read().tasks[0]
+    assert (task.hub, task.splits, set(task.files)) == (None, {}, {"train", "dev", "test"})
+
+
+def test_a_table_of_ones_own_may_lie_on_the_hub_and_files_win_by_role(bureau):
+    bureau.replace(FILES, "source: some/data")
+    task = bureau.read().tasks[0]
+    assert task.splits == {"train": "train", "test": "test"}
+    assert task.perhaps == {"dev": "validation"}
+    bureau.replace("source: some/data", "source: some/data\n    files: {test: data/test.csv}")
+    task = bureau.read().tasks[0]
+    assert (task.splits, task.files) == ({"train": "train"}, {"test": ("data/test.csv",)})
+
+
+def test_free_text_of_the_hub_is_its_train_split(bureau):
+    bureau.write(
+        """\
+        models: {tiny: {source: ./base}}
+        tasks:
+          prose: {kind: language_modelling, source: some/text, config: old}
+        methods:
+          asked: {method: fake.asker}
+        seeds: 1
+        """
+    )
+    task = bureau.read().tasks[0]
+    assert (task.splits, task.perhaps, task.config) == ({"text": "train"}, {}, "old")
+
+
+def test_the_files_of_a_folder_are_found_by_the_names_of_their_splits(bureau):
+    folder = bureau.folder / "copy"
+    (folder / "plain" / "deeper").mkdir(parents=True)
+    (folder / "data").mkdir()
+    for name in ("plain/train-00000-of-00002.csv", "plain/train-00001-of-00002.csv",
+                 "plain/validation.csv.gz", "data/test.jsonl"):  # fmt: skip
+        (folder / name).write_text("text,label\n")
+    bureau.replace(FILES, "source: ./copy/\n    config: plain")
+    assert bureau.read().tasks[0].files == {
+        "train": ("./copy/plain/train-00000-of-00002.csv", "./copy/plain/train-00001-of-00002.csv"),
+        "dev": ("./copy/plain/validation.csv.gz",),
+        "test": ("./copy/data/test.jsonl",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            "source: someplace",
+            "study.yaml:8: no data 'someplace': a hub id is owner/name, a folder begins with "
+            "./ or /",
+        ),
+        ("source: ./dta", "study.yaml:8: no folder './dta'"),
+        (
+            "source: ./data\n    splits: {train: train, test: tset}",
+            "study.yaml:8: no file of the split 'tset' (such as tset.parquet). Did you mean "
+            "'test'? Looked in './data'",
+        ),
+        (
+            "source: a/b\n    splits: {train: train, tset: test}",
+            "study.yaml:9: no role 'tset'. Did you mean 'test'?\n"
+            "study.yaml:9: tasks.own.splits names no 'test' split",
+        ),
+        (
+            "source: ./data\n    revision: v1",
+            "study.yaml:9: a revision is one of the hub, and the source is a folder",
+        ),
+        (
+            FILES + "\n    config: sst2",
+            "study.yaml:9: 'config' says what is meant of a `source:`, and there is none",
+        ),
+        ("source: 3", "study.yaml:8: tasks.own.source must be text, not 3"),
+    ],
+)
+def test_a_source_that_cannot_be_meant_is_named_with_its_line(bureau, entry, said):
+    assert message(bureau.replace(FILES, entry)) == said
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["test.csv", "test.parquet"], "both test.csv and test.parquet: name the right one"),
+        (["test-00000-of-00002.csv"], "1 of 2 parts of test in"),
+    ],
+)
+def test_files_that_are_not_one_split_are_refused(bureau, names, said):
+    folder = bureau.folder / "copy"
+    folder.mkdir()
+    for name in ("train.csv", *names):
+        (folder / name).write_text("text,label\n")
+    assert said in message(bureau.replace(FILES, "source: ./copy"))

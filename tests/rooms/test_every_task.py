@@ -29,7 +29,7 @@ def test_its_fields_decide_either_the_splits_or_the_prompt(task):
 @pytest.mark.parametrize("task", EMBEDDED, ids=lambda t: t.__name__)
 def test_embedded_data_split_without_leaks_and_are_read_whole(task, tiny_folder):
     made = task()
-    splits = made.split({role: locate_file(ref) for role, ref in made.files.items()})
+    splits = made.split({role: [locate_file(ref)] for role, ref in made.files.items()})
     words = {
         name: {row.words for row in getattr(splits, name)} for name in ("train", "dev", "test")
     }
@@ -80,27 +80,34 @@ def test_a_label_outside_the_label_words_is_named_with_its_row(tmp_path):
     path = table(tmp_path / "train.jsonl", [*SOME, {"t": "x", "y": 7}])
     message = f"{path}, row 41: the label 7 is not among the study's labels: 0, 1"
     with pytest.raises(DataError) as error:
-        own().split({"train": path, "test": path})
+        own().split({"train": [path], "test": [path]})
     assert str(error.value) == message
 
 
 def test_a_missing_column_is_named_with_the_columns_there_are(tmp_path):
     path = table(tmp_path / "train.jsonl", SOME)
     with pytest.raises(DataError) as error:
-        own(text="body", prompt="{body} is").split({"train": path, "test": path})
+        own(text="body", prompt="{body} is").split({"train": [path], "test": [path]})
     assert str(error.value) == f"{path}: no column 'body'; the columns are: t, y"
 
 
 def test_a_dev_split_larger_than_train_is_an_error(tmp_path):
     path = table(tmp_path / "train.jsonl", SOME)
-    with pytest.raises(DataError, match="dev wants 40 of 40 rows and leaves none to train on"):
-        own(dev={"rows": 40}).split({"train": path, "test": path})
+    test = table(tmp_path / "test.jsonl", [{"t": "Text number 3!", "y": 1}])
+    with pytest.raises(DataError, match="dev wants 39 of 39 rows and leaves none to train on"):
+        own(dev={"rows": 39}).split({"train": [path], "test": [test]})
+
+
+def test_one_file_as_train_and_test_is_an_error(tmp_path):
+    path = table(tmp_path / "train.jsonl", SOME)
+    with pytest.raises(DataError, match="every row of it is repeated in test"):
+        own().split({"train": [path], "test": [path]})
 
 
 def test_an_empty_split_is_an_error(tmp_path):
     train, test = table(tmp_path / "train.jsonl", SOME), table(tmp_path / "test.jsonl", [])
     with pytest.raises(DataError) as error:
-        own().split({"train": train, "test": test})
+        own().split({"train": [train], "test": [test]})
     assert str(error.value) == f"{test}: the test split is empty"
 
 
@@ -115,7 +122,7 @@ def test_a_column_may_have_any_name(tmp_path, tiny_folder):
     path = table(tmp_path / "train.jsonl", rows)
     task = own(text=name, prompt=f"{{{name}}}\nIt is", dev={"rows": 4})
     splits = task.split(
-        {"train": path, "test": table(tmp_path / "test.jsonl", [{name: "another one", "y": 1}])}
+        {"train": [path], "test": [table(tmp_path / "test.jsonl", [{name: "another one", "y": 1}])]}
     )
     tokeniser = load_tokeniser(tiny_folder)
     encoded = task.encode(splits.test, tokeniser, length=64, chat=False)
@@ -125,38 +132,64 @@ def test_a_column_may_have_any_name(tmp_path, tiny_folder):
 def test_an_id_that_occurs_twice_is_named_with_both_rows(tmp_path):
     path = table(tmp_path / "train.jsonl", [row | {"n": i % 30} for i, row in enumerate(SOME)])
     with pytest.raises(DataError) as error:
-        own(id="n").split({"train": path, "test": path})
+        own(id="n").split({"train": [path], "test": [path]})
     assert str(error.value) == f"{path}, row 31: the id '0' is that of row 1 too"
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "message"),
-    [
-        ("a.jsonl.gz", b"no gzip", "not a whole gzip file"),
-        ("a.jsonl.zst", b"no zstd", "not a whole zstd file"),
-        ("a.parquet", b"no parquet", "not a readable Parquet file"),
-        ("a.csv", b"t;y\nfine;1\n", "one column only, 't;y': separate columns by commas"),
-        ("a.csv", b"t,y\nfine\n", "this row does not have the header's 2 columns"),
-        ("a.csv", b"t,y\n\xff\xfe,1\n", "not UTF-8 text"),
-        ("a.jsonl", b'{"t": 1', "not JSON"),
-        ("a.xlsx", b"", "of what format?"),
-    ],
-)
-def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path, name, data, message):
-    path = tmp_path / name
-    path.write_bytes(data)
-    with pytest.raises(DataError) as error:
-        own().split({"train": path, "test": path})
-    assert str(path) in str(error.value)
-    assert message in str(error.value)
 
 
 def test_train_rows_that_repeat_test_rows_are_dropped_and_counted(tmp_path):
     train = table(tmp_path / "train.jsonl", SOME)
     test = table(tmp_path / "test.jsonl", [{"t": "Text number 3!", "y": 1}])
-    splits = own(dev={"rows": 10}).split({"train": train, "test": test})
+    splits = own(dev={"rows": 10}).split({"train": [train], "test": [test]})
     assert (len(splits.train) + len(splits.dev), len(splits.dev)) == (39, 10)
     assert splits.dropped["train rows repeated in test"] == 1
+
+
+def test_a_carved_dev_holds_no_row_of_test(tmp_path):
+    train = table(tmp_path / "train.jsonl", SOME)
+    test = table(tmp_path / "test.jsonl", SOME[:36])
+    splits = own(dev={"rows": 2}).split({"train": [train], "test": [test]})
+    assert {row.fields["t"] for row in splits.dev} < {row["t"] for row in SOME[36:]}
+    assert splits.dropped["train rows repeated in test"] == 36
+
+
+def test_the_files_of_a_role_are_read_as_one(tmp_path):
+    whole = table(tmp_path / "whole.jsonl", SOME)
+    parts = [table(tmp_path / "1.jsonl", SOME[:15]), table(tmp_path / "2.jsonl", SOME[15:])]
+    test = [table(tmp_path / "test.jsonl", [{"t": "another", "y": 1}])]
+    task = own(dev={"rows": 10})
+    one = task.split({"train": [whole], "test": test})
+    assert task.split({"train": parts, "test": test}) == one
+    assert {row.id for row in one.train + one.dev} == {f"train-{n}" for n in range(1, 41)}
+
+
+def test_an_id_that_occurs_in_two_files_is_named_with_both(tmp_path):
+    one = table(tmp_path / "1.jsonl", [row | {"n": i} for i, row in enumerate(SOME[:5])])
+    two = table(tmp_path / "2.jsonl", [row | {"n": i + 4} for i, row in enumerate(SOME[5:9])])
+    with pytest.raises(DataError) as error:
+        own(id="n").split({"train": [one, two], "test": [one]})
+    assert str(error.value).startswith(f"{two}, row 1: the id '4' is that of {one}, row 5 too")
+
+
+def test_a_label_that_train_lacks_or_nobody_has_is_remarked_on(tmp_path):
+    labels = {"0": "bad", "1": "good", "2": "fair", "3": "odd"}
+    train = table(tmp_path / "train.jsonl", SOME)
+    test = table(tmp_path / "test.jsonl", [{"t": "another", "y": 2}])
+    splits = own(labels=labels, dev={"rows": 10}).split({"train": [train], "test": [test]})
+    assert splits.notes == [
+        "no row has the label odd",
+        "train has no row with the label fair, which test asks for",
+    ]
+    assert [row.label for row in splits.test] == ["fair"]
+
+
+def test_texts_without_words_are_told_apart_by_their_signs(tmp_path):
+    signs = [{"t": ":-)", "y": 1}, {"t": ":-(", "y": 0}, {"t": "\N{GRINNING FACE}", "y": 1}]
+    train = table(tmp_path / "train.jsonl", [*SOME, *signs])
+    test = table(tmp_path / "test.jsonl", [{"t": " :-( ", "y": 0}])
+    splits = own(dev={"rows": 2}).split({"train": [train], "test": [test]})
+    assert splits.dropped["train rows repeated in test"] == 1
+    texts = {row.fields["t"] for row in splits.train + splits.dev}
+    assert {":-)", "\N{GRINNING FACE}"} < texts and ":-(" not in texts
 
 
 def test_no_training_row_is_a_part_of_a_whole_dev_row():
@@ -208,7 +241,7 @@ def test_text_comes_apart_into_pieces_that_predict_each_token_once(tmp_path, tin
     documents = [{"text": f"document {i} " * (20 + i)} for i in range(60)]
     path = table(tmp_path / "a.jsonl", [*documents, documents[0]])
     task = load("smalltune.tasks", "language_modelling")(held_out=0.2)
-    splits = task.split({"a": path})
+    splits = task.split({"a": [path]})
     assert splits.dropped == {"repeated documents": 1}
     assert len(splits.train) + len(splits.dev) + len(splits.test) == 60
     tokeniser = load_tokeniser(tiny_folder)
@@ -217,3 +250,14 @@ def test_text_comes_apart_into_pieces_that_predict_each_token_once(tmp_path, tin
     texts = [row.fields["text"] for row in splits.dev]
     whole = sum(len(t) + 1 for t in tokeniser(texts, add_special_tokens=False)["input_ids"])
     assert predicted == whole
+
+
+def test_the_documents_of_several_files_are_counted_through_them(tmp_path):
+    documents = [{"text": f"document {i} " * 20} for i in range(60)]
+    whole = table(tmp_path / "whole.jsonl", documents)
+    parts = [
+        table(tmp_path / "1.jsonl", documents[:20]),
+        table(tmp_path / "2.jsonl", documents[20:]),
+    ]
+    task = load("smalltune.tasks", "language_modelling")(held_out=0.2)
+    assert task.split({"a": parts}) == task.split({"a": [whole]})

@@ -2,23 +2,18 @@
 
 Three gates stand before a verdict, and all must open. The interval of the paired difference covers
 seeds and items (see `intervals`). The exact sign-flip test asks whether the seeds alone could have
-given the difference: under the null each seed's difference is as likely to have the other sign
-(Fisher 1935), so p is a count over 2^n patterns and is at least 2^(1-n): five seeds can never reach
-.05. With several declared contrasts both p-values are corrected together after Holm (1979).
-
-A worked example. Six seeds give the differences .02 .03 .01 .04 .02 .03: only the pattern observed
-and its mirror image reach a sum of .15, so p = 2/64 = .031, which is also the smallest p that six
-seeds can give. Turn one sign: .02 .03 -.01 .04 .02 .03 sums to .13; the patterns at least as far
-out are all plus, this one, and their mirrors: p = 4/64 = .0625.
+given the difference (see `exact`, with a worked example). With several declared contrasts both
+p-values are corrected together after Holm (1979).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from smalltune.analysis.exact import holm, sign_flip, smallest_p
 from smalltune.analysis.intervals import LEVEL, Estimate, Spread, interval, shares, spread
 from smalltune.analysis.records import Sample
 from smalltune.analysis.results import Results
@@ -26,8 +21,7 @@ from smalltune.core.errors import DataError
 from smalltune.metrics import Stats
 
 __all__ = [
-    "BETTER", "EQUIVALENT", "UNDECIDED", "WORSE", "Contrast", "contrast", "declared", "holm",
-    "sign_flip", "smallest_p",
+    "BETTER", "EQUIVALENT", "UNDECIDED", "WORSE", "Contrast", "contrast", "declared",
 ]  # fmt: skip
 
 BETTER, WORSE = "better", "worse"
@@ -42,7 +36,8 @@ class Contrast:
     `estimate` is the mean difference with its two-level interval; its `per_seed` holds each seed's
     difference. `p` is the exact sign-flip p over the seeds, `smallest_p` the least it could be.
     `p_items` is the interval's own p, over seeds and items. `p_adjusted` is the larger of `p` and
-    `p_items`, after Holm over the `family` contrasts that were declared; the verdict goes by it.
+    `p_items` (where neither method has seeds, chance lies in the items alone, and it is `p_items`),
+    after Holm over the `family` contrasts that were declared; the verdict goes by it.
     `equivalent` is (low, high) of the interval that must lie inside +-`sesoi` (None: not asked).
     `pairing` says in words how the two sides were paired, `left_out` names the trials without a
     partner. `better` is the metric's good direction.
@@ -76,7 +71,8 @@ class Contrast:
     @property
     def decidable(self) -> bool:
         """Tell whether so few seeds and so many contrasts leave any difference to be found."""
-        return self.smallest_p * self.family < self.alpha
+        unseeded = self.estimate.per_seed[:1] and self.estimate.per_seed[0][0] is None
+        return bool(unseeded) or self.smallest_p * self.family < self.alpha
 
     @property
     def verdict(self) -> str:
@@ -131,7 +127,7 @@ def contrast(
         p=p,
         smallest_p=smallest_p(len(values)),
         p_items=p_items,
-        p_adjusted=max(p, p_items) if not math.isnan(p + p_items) else NAN,
+        p_adjusted=p_items if seeds == (None,) else _larger(p, p_items),
         family=1,
         alpha=alpha,
         better=a.metric.better,
@@ -167,40 +163,6 @@ def declared(results: Results, split: str = "test", level: float = LEVEL) -> tup
         replace(one, p_adjusted=p, family=len(found), alpha=alpha)
         for one, p in zip(found, adjusted, strict=True)
     )
-
-
-def sign_flip(differences: Sequence[float] | Stats) -> float:
-    """Return the exact two-sided p of the sign-flip test of paired differences; n = 1 is NaN.
-
-    Counts, of all 2^n sign patterns, those whose sum is at least as far from zero as the one
-    observed. Beyond 20 differences the two halves' sums are sorted and matched, which stays exact.
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    if len(values) < 2 or not np.isfinite(values).all():
-        return NAN
-    half = len(values) // 2
-    left, right = _sums(values[:half]), np.sort(_sums(values[half:]))
-    reach = abs(values.sum()) - 1e-9 * np.abs(values).sum()  # ties must count as ties
-    if reach <= 0:
-        return 1.0
-    above = len(right) - np.searchsorted(right, reach - left, side="left")
-    return float(2 * above.sum() / 2.0 ** len(values))
-
-
-def smallest_p(n: int) -> float:
-    """Return the least p that the sign-flip test can give with n differences: 2^(1-n)."""
-    return 2.0 ** (1 - n) if n > 1 else NAN
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number after Holm; NaN stays NaN and counts as one."""
-    order = sorted(range(len(ps)), key=lambda i: (math.isnan(ps[i]), ps[i]))
-    adjusted, highest = list(ps), 0.0
-    for rank, i in enumerate(order):
-        if not math.isnan(ps[i]):
-            highest = max(highest, min(1.0, (len(ps) - rank) * ps[i]))
-            adjusted[i] = highest
-    return adjusted
 
 
 def _models(results: Results, row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -269,6 +231,10 @@ def _estimate(
     )
 
 
+def _larger(p: float, p_items: float) -> float:
+    return NAN if math.isnan(p + p_items) else max(p, p_items)
+
+
 def _p(value: float, found: Spread) -> float:
     """Return the two-sided p of the t-test that the two-level interval turns round."""
     from scipy.special import stdtr
@@ -276,10 +242,3 @@ def _p(value: float, found: Spread) -> float:
     if not (found.variance > 0 and math.isfinite(value)):
         return NAN
     return float(2 * stdtr(found.df, -abs(value) / math.sqrt(found.variance)))
-
-
-def _sums(values: Stats) -> Stats:
-    sums = np.zeros(1)
-    for value in values:
-        sums = np.concatenate([sums + value, sums - value])
-    return sums

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from smalltune.metrics import Metric, Stats
 
-__all__ = ["Gap", "Prediction", "Sample", "Scored", "TrialRecord"]
+__all__ = ["Gap", "Prediction", "Sample", "Scored", "TokenFacts", "TrialRecord"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class TrialRecord:
     """A trial as the plan record names it: its place in the study and the keys of its answers.
 
     `model` is "-" for a method that uses no model, `seed` None for one that uses no seed;
-    `predict` and `score` map a split to a key.
+    `predict` and `score` map a split to a key. `tokens` is None for a method without a model, and
+    in records written before it was kept.
     """
 
     id: str
@@ -27,6 +29,7 @@ class TrialRecord:
     train: str | None
     predict: Mapping[str, str]
     score: Mapping[str, str]
+    tokens: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,16 @@ class Prediction:
     gold: str
     predicted: str
     log_probs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TokenFacts:
+    """What was counted when a tokeniser read a task: the artifact, facts by split, and the limit.
+
+    A split's facts are `rows`, `tokens`, `longest`, `truncated`; newer artifacts also have `mean`
+    and `lengths` (a histogram of `edges` and `counts`). `limit` is the greatest number of tokens.
+    """
+
+    key: str
+    splits: Mapping[str, Mapping[str, Any]]
+    limit: int | None

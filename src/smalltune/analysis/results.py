@@ -4,14 +4,15 @@ Nothing here runs, trains or guesses. What a plan names and the store does not h
 gap is carried along by name until it is printed: a mean over five of six seeds must say so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from smalltune.analysis.costs import Cost, cost, mixtures
-from smalltune.analysis.records import Gap, Prediction, Sample, Scored, TrialRecord
+from smalltune.analysis.planned import Planned
+from smalltune.analysis.records import Prediction, Sample, Scored, TokenFacts, TrialRecord
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import load, nearest
 from smalltune.core.store import Store
@@ -25,7 +26,7 @@ def read(store: Store, record: Mapping[str, Any]) -> "Results":
     return Results(store, record)
 
 
-class Results:
+class Results(Planned):
     """The stored answers of a study, read when asked for and kept.
 
     Raises StoreError where an artifact is damaged, and DataError where a name is unknown or where
@@ -33,43 +34,12 @@ class Results:
     """
 
     def __init__(self, store: Store, record: Mapping[str, Any]):
-        """Take the store and the plan record (`study`, `trials`, and `analysis` if declared).
-
-        `record["analysis"]` holds what the study declares about its analysis: `primary`, `metrics`,
-        `contrasts`, `alpha`, `sesoi`; each may be left out.
-        """
-        self.store, self.study = store, str(record["study"])
-        self.declared: Mapping[str, Any] = record.get("analysis") or {}
-        self.trials = tuple(_trial(row) for row in record["trials"])
+        """Take the store and the plan record; see `Planned`."""
+        super().__init__(store, record)
         self._scored: dict[str, Scored] = {}
         self._texts: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
 
-    # What there is
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The methods in the order of the study."""
-        return tuple(dict.fromkeys(trial.method for trial in self.trials))
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The tasks in the order of the study."""
-        return tuple(dict.fromkeys(trial.task for trial in self.trials))
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The models in the order of the study, without "-"."""
-        return tuple(dict.fromkeys(t.model for t in self.trials if t.model != "-"))
-
-    @property
-    def cells(self) -> tuple[tuple[str, str, str], ...]:
-        """Each (model, method, task) once; the model is "-" where the method uses none."""
-        return tuple(dict.fromkeys((t.model, t.method, t.task) for t in self.trials))
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The splits that any trial is evaluated on."""
-        return tuple(dict.fromkeys(split for trial in self.trials for split in trial.score))
+    # Scores
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -96,37 +66,6 @@ class Results:
         if not self.metrics:
             raise DataError(f"study {self.study!r} has no stored score yet: run it first")
         return self.metrics[0]
-
-    @cached_property
-    def missing(self) -> tuple[Gap, ...]:
-        """Every planned score that the store does not have."""
-        return tuple(
-            Gap(trial.id, split, key, self._reason(trial, split))
-            for trial in self.trials
-            for split, key in trial.score.items()
-            if not self.store.known(key)
-        )
-
-    @property
-    def complete(self) -> bool:
-        """Tell whether every planned score is stored."""
-        return not self.missing
-
-    def stored(self) -> Iterator[tuple[TrialRecord, str]]:
-        """Yield each trial and split whose score is stored, in the order of the plan."""
-        for trial in self.trials:
-            for split, key in trial.score.items():
-                if self.store.known(key):
-                    yield trial, split
-
-    def trial(self, id: str) -> TrialRecord:
-        """Return the trial called `id`, such as `micro-llama/lora/reviews/3`."""
-        known = {trial.id: trial for trial in self.trials}
-        if id not in known:
-            raise DataError(f"study {self.study!r} has no trial {id!r}. {nearest(id, list(known))}")
-        return known[id]
-
-    # Scores
 
     def scored(self, trial: TrialRecord, split: str) -> Scored:
         """Return the stored score of a trial on a split."""
@@ -204,6 +143,23 @@ class Results:
         facts: dict[str, Any] = self.store.read_json(self._data(task), "facts.json")
         return facts
 
+    def token_facts(self, task: str, model: str) -> TokenFacts | None:
+        """Return what was counted when a model's tokeniser read a task; None when nothing was."""
+        for trial in self.trials:
+            key = trial.tokens
+            if key and (trial.task, trial.model) == (task, model) and self.store.known(key):
+                spec = self.store.manifest(key)["spec"]
+                splits = self.store.read_json(key, "facts.json")["splits"]
+                return TokenFacts(key, splits, spec.get("max_length"))
+        return None
+
+    def settings(self, trial: TrialRecord) -> dict[str, Any]:
+        """Return the hyperparameters that a stored trial was run with; {} when it is not stored."""
+        keys = [trial.train] if trial.train else list(trial.predict.values())
+        known = [key for key in keys if self.store.known(key)]
+        spec: dict[str, Any] = self.store.manifest(known[0])["spec"] if known else {}
+        return {**spec.get("training", {}), **(spec.get("method") or {}).get("options", {})}
+
     def training_log(self, id: str) -> list[dict[str, Any]]:
         """Return a trial's rows of `step`, `loss`, `learning_rate`; [] when nothing was trained."""
         key = self.trial(id).train
@@ -214,19 +170,6 @@ class Results:
     def _firsts(self) -> Iterator[tuple[TrialRecord, str]]:
         first = {trial.task: (trial, split) for trial, split in reversed(list(self.stored()))}
         yield from (first[task] for task in self.tasks if task in first)
-
-    def _trials(self, model: str, method: str, task: str) -> list[TrialRecord]:
-        found = [
-            t
-            for t in self.trials
-            if (t.method, t.task) == (method, task) and t.model in (model, "-")
-        ]
-        if not found:
-            wanted, there = f"{model}/{method}/{task}", ["/".join(cell) for cell in self.cells]
-            raise DataError(
-                f"study {self.study!r} has no trials {wanted}. {nearest(wanted, there)}"
-            )
-        return found
 
     def _checked(self, trial: TrialRecord, split: str, metric: str, kind: type[Metric]) -> Scored:
         scored = self.scored(trial, split)
@@ -242,13 +185,6 @@ class Results:
         _same_items(first.id, self.scored(first, split), trial.id, scored, split)
         return scored
 
-    def _reason(self, trial: TrialRecord, split: str) -> str:
-        keys: Sequence[str | None] = (
-            trial.data, trial.train, trial.predict.get(split), trial.score[split],
-        )  # fmt: skip
-        failures = (self.store.failure(key) for key in keys if key)
-        return next((f"failed: {failure['reason']}" for failure in failures if failure), "not run")
-
     def _data(self, task: str) -> str:
         keys = [trial.data for trial in self.trials if trial.task == task and trial.data]
         if not keys:
@@ -263,10 +199,6 @@ class Results:
             rows = self.store.read_lines(key, f"{split}.jsonl")
             self._texts[key, split] = {row["id"]: row for row in rows}
         return self._texts[key, split]
-
-
-def _trial(row: Mapping[str, Any]) -> TrialRecord:
-    return TrialRecord(**{name: row[name] for name in TrialRecord.__dataclass_fields__})
 
 
 def _same_items(a: str, left: Scored, b: str, right: Scored, split: str) -> None:

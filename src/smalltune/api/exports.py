@@ -8,6 +8,7 @@ from smalltune.api.trials import StudyTrial
 from smalltune.core.plugins import load
 from smalltune.models.export import export
 from smalltune.models.sources import locate
+from smalltune.runner.fetching import fetch
 
 if TYPE_CHECKING:
     from smalltune.api.study import Study
@@ -51,9 +52,14 @@ def export_trial(study: "Study", trial: StudyTrial, folder: Path) -> None:
     weights = trial.weights()
     assert train is not None
     source = str(train.sources["model"])
+    reader = trial.trial.job("tokens")
+    fetch([reader] if reader else [], study.locked, lambda what: None)
     base = locate(source)
-    name = source.removeprefix("hub:").partition("@")[0] if source.startswith("hub:") else str(base)
-    export(base, weights, folder, base_name=name, card=_card(study, trial, name, weights))
+    name, commit = str(base), None
+    if source.startswith("hub:"):
+        name, _, commit = source.removeprefix("hub:").partition("@")
+    card = _card(study, trial, name, weights)
+    export(base, weights, folder, base_name=name, revision=commit, card=card)
 
 
 def _card(study: "Study", trial: StudyTrial, base: str, weights: Path) -> str:

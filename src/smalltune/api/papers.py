@@ -10,6 +10,7 @@ from smalltune.api.view import study_view
 from smalltune.core.errors import StudyError
 from smalltune.core.keys import file_digest, key_of
 from smalltune.core.store import write_json
+from smalltune.planning.published import check_citations
 
 if TYPE_CHECKING:
     from smalltune.api.study import Study
@@ -23,10 +24,13 @@ WRITERS = ("paper", "analysis", "metrics", "api")
 
 def paper(study: "Study") -> "PaperReport":
     """Build the paper, unless the one that stands was made of the same answers and texts."""
+    from smalltune.paper import bibliography
     from smalltune.paper.build import PaperReport, build
 
     study.spec.need_reasons()
     view, results = study_view(study.spec, study.locked), study.results()
+    known = bibliography.entries(view.text / "references.bib" if view.text else None)
+    check_citations(study.spec.published, known, study.spec.document)
     folder = study.folder / "paper"
     if not any(True for _ in results.stored()):
         raise StudyError(f"nothing of {study.name} is stored yet: `smalltune run` comes first")

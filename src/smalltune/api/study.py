@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from smalltune.analysis.results import Results
     from smalltune.backends import Backend
     from smalltune.paper.build import PaperReport
-    from smalltune.paper.trace import Trace
+    from smalltune.paper.trace import Trace, TrialTrace
     from smalltune.runner import Event, Report
 
 __all__ = ["Study", "load", "store_of"]
@@ -165,11 +165,13 @@ class Study:
 
         return bundle(self)
 
-    def trace(self, number: str) -> "Trace":
-        """Return where a number of the paper comes from: its formula, trials and jobs."""
-        from smalltune.paper.trace import trace
+    def trace(self, what: str) -> "Trace | TrialTrace":
+        """Return where a number of the paper comes from, or the jobs of a trial, by its id."""
+        from smalltune.paper.trace import trace, trace_trial
 
-        return trace(self.folder / "paper", number, self.store)
+        if "/" in what:
+            return trace_trial(self.trial(what).trial, self.store)
+        return trace(self.folder / "paper", what, self.store)
 
     # Single trials
 

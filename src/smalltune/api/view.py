@@ -1,6 +1,7 @@
 """The view of a study that its paper is written from: plain values out of spec and lock."""
 
 from dataclasses import asdict
+from typing import Any
 
 import smalltune
 from smalltune.core.keys import file_digest
@@ -10,12 +11,13 @@ from smalltune.paper.view import (
     MethodView,
     MetricView,
     ModelView,
+    PublishedView,
     StudyView,
     TaskView,
 )
 from smalltune.planning.checkpoints import facts
 from smalltune.planning.lock import Lock, lock_path
-from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
+from smalltune.planning.spec import MethodSpec, ModelSpec, Said, StudySpec, TaskSpec
 
 __all__ = ["study_view"]
 
@@ -24,17 +26,19 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
     """Return what the paper has to know of a study."""
     file = study.document.path
     text = study.folder / "text"
+    asked = any(method.kind.uses_model for method in study.methods)
     return StudyView(
         name=study.name,
         title=study.title,
         questions=study.questions,
-        models=tuple(_model(model, lock) for model in study.models),
+        models=tuple(_model(model, lock) for model in study.models if asked),
         tasks=tuple(_task(task, lock) for task in study.tasks),
         methods=tuple(_method(method) for method in study.methods),
         seeds=study.seeds,
         contrasts=tuple(ContrastView(**asdict(contrast)) for contrast in study.contrasts),
         metrics=tuple(_metric(name) for name in study.metrics),
         primary=study.primary,
+        published=tuple(PublishedView(**asdict(one)) for one in study.published),
         author=study.author,
         training=study.training,
         tuned=any(method.tune for method in study.methods),
@@ -52,56 +56,64 @@ def _model(model: ModelSpec, lock: Lock) -> ModelView:
     locked = lock.models[model.name]
     return ModelView(
         name=model.name,
-        title=model.said.title,
         source=model.source,
-        why=model.said.why,
-        description=model.said.about,
         digest=locked.digest,
-        licence=model.said.licence,
-        link=model.said.link,
         facts=facts(locked.config, locked.parameters, locked.dtype),
-        cite=model.said.citation,
+        **_said(model.said),
     )
 
 
 def _task(task: TaskSpec, lock: Lock) -> TaskView:
-    object_ = task.task
+    object_, locked = task.task, lock.tasks[task.name]
     options = {**object_.data_options(), **object_.prompt_options()}
+    files = {
+        role if len(each) == 1 else f"{role} {number}": file
+        for role, each in locked.files.items()
+        for number, file in enumerate(each, 1)
+    }
     return TaskView(
         name=task.name,
-        title=task.said.title,
         kind=task.kind,
-        why=task.said.why,
-        description=task.said.about,
         prompt=str(options.pop("prompt", "")),
         labels=options.pop("labels", {}),
-        files=task.files,
-        digests={role: file.sha256 for role, file in lock.tasks[task.name].items()},
+        files={name: file.path for name, file in files.items()},
+        digests={name: file.sha256 for name, file in files.items()},
+        hub=f"{task.hub} at {locked.commit}" if task.hub else "",
         options=options,
         limit={} if task.limit is None else {"train": task.limit},
-        licence=task.said.licence,
-        link=task.said.link,
-        cite=task.said.citation,
+        language=task.said.language,
+        **_said(task.said),
     )
+
+
+def _said(said: Said) -> dict[str, Any]:
+    """Return what an author says of a model or a task, by the view's names."""
+    return {
+        "title": said.title,
+        "why": said.why,
+        "description": said.about,
+        "licence": said.licence,
+        "link": said.link,
+        "cite": said.citation,
+    }
 
 
 def _method(method: MethodSpec) -> MethodView:
     settled, training = method.settled()
-    options, kind = settled.options(), method.kind
-    for name, values in method.tune.items():
-        where = training if name in training else options
-        where[name] = f"tuned over {', '.join(map(str, values))}"
+    kind = method.kind
     return MethodView(
         name=method.name,
         method=method.method,
         title=method.said.title,
         why=method.said.why,
         rationale=kind.rationale,
-        options=options,
+        options=settled.options(),
         training=training,
         trains=kind.trains,
         uses_model=kind.uses_model,
         uses_rows=kind.uses_rows,
+        starts_at_base=getattr(kind, "starts_at_base", True),
+        tuned=method.tune,
         cite=method.said.citation,
     )
 

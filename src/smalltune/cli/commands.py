@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from smalltune.cli.new import new as new_verb
 from smalltune.cli.storage import store as store_verb
 from smalltune.cli.verbs import (
     AsJson,
@@ -45,29 +46,7 @@ def _start(
 ) -> None: ...
 
 
-@app.command()
-@verb
-def new(
-    name: Annotated[str, typer.Argument(help="The study's name, or the folder it shall have.")],
-    data: Annotated[Path | None, typer.Option(help="A table of your own.")] = None,
-    text: Annotated[str, typer.Option(help="Its column of texts.")] = "text",
-    label: Annotated[str, typer.Option(help="Its column of labels.")] = "label",
-    test: Annotated[
-        Path | None, typer.Option(help="A test table [default: a fifth of the rows].")
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Write a commented study file to start from."""
-    from smalltune.planning.starter import own_study, starter_study
-
-    if data is None:
-        file = starter_study(name)
-    else:
-        file = own_study(name, data, test, text=text, label=label)
-    if json:
-        print_json({"study": str(file)})
-    else:
-        print(f"{file}\nRead it, then: smalltune run {file.parent}")
+app.command("new")(new_verb)
 
 
 @app.command()
@@ -195,15 +174,18 @@ def bundle(study: StudyAt, store: StoreAt = None, json: AsJson = False) -> None:
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # "-/tfidf/own/-" is no option
 @verb
 def trace(
     study: StudyAt,
-    number: Annotated[str, typer.Argument(help="A number's id, as numbers.json has it.")],
+    number: Annotated[
+        str,
+        typer.Argument(help="A number's id, as numbers.json has it, or a trial's: a/b/c/seed."),
+    ],
     store: StoreAt = None,
     json: AsJson = False,
 ) -> None:
-    """Walk from a number of the paper back to the runs that made it."""
+    """Walk from a number of the paper, or from a trial, back to the jobs that made it."""
     found = open_study(study, store).trace(number)
     if json:
         print_json(found.record())

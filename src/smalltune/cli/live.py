@@ -43,10 +43,12 @@ class _Tally:
         self.total = self.ended = self.failed = 0
         self.running: dict[str, tuple[str, float, dict[str, Any]]] = {}
         self.forecast: Any = None
+        self.fetching = ""
 
     def hear(self, event: "Event") -> None:
         from smalltune.runner.forecast import Forecast
 
+        self.fetching = f"fetching {event.info['what']}" if event.kind == "fetch" else ""
         if event.kind == "plan":
             missing = event.info["missing"]
             self.total += len(missing)
@@ -91,7 +93,9 @@ class _Lines(_Tally):
         job, now = event.job, time.monotonic()
         begun = self.running[job.key][1] if job and job.key in self.running else now
         super().hear(event)
-        if event.kind == "plan" and event.info["missing"]:
+        if self.fetching:
+            self._say(self.fetching)
+        elif event.kind == "plan" and event.info["missing"]:
             self._say(
                 f"{plural(event.info['trials'], 'trial')}: "
                 f"{plural(len(event.info['missing']), 'job')} to run, "
@@ -123,7 +127,7 @@ class _View(_Tally):
         for job in list(self.running.values()):
             grid.add_row(Text(_state(*job, now), no_wrap=True, overflow="ellipsis"))
         grid.add_row(ProgressBar(total=max(1, self.total), completed=self.ended, width=60))
-        grid.add_row(Text(self.head()))
+        grid.add_row(Text(self.fetching or self.head()))
         return grid
 
 

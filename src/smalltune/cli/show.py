@@ -21,9 +21,10 @@ def lock_lines(lock: "Lock") -> Iterator[str]:
     for name, model in lock.models.items():
         size = f", {model.parameters:,} parameters" if model.parameters else ""
         yield f"model {name}: {model.ref}{size}, {model.digest[:12]}"
-    for name, files in lock.tasks.items():
-        for role, file in files.items():
-            yield f"data {name}/{role}: {file.path}, {file.bytes:,} bytes, {file.sha256[:12]}"
+    for name, task in lock.tasks.items():
+        for role, files in task.files.items():
+            for file in files:
+                yield f"data {name}/{role}: {file.path}, {file.bytes:,} bytes, {file.sha256[:12]}"
     yield f"dtype: {lock.dtype}"
 
 

@@ -80,7 +80,7 @@ class Trial:
 
     def record(self) -> dict[str, Any]:
         """Return the trial's coordinates and keys as JSON; no code is needed to read it."""
-        train, data = self.job("train"), self.job("prepare")
+        train, data, tokens = (self.job(stage) for stage in ("train", "prepare", "tokens"))
         return {
             "id": self.id,
             "model": self.model,
@@ -88,6 +88,7 @@ class Trial:
             "task": self.task,
             "seed": self.seed,
             "data": data.key if data else None,
+            "tokens": tokens.key if tokens else None,
             "train": train.key if train else None,
             "predict": {s: j.inputs["predictions"].key for s, j in self.evaluations.items()},
             "score": {split: job.key for split, job in self.evaluations.items()},

@@ -4,12 +4,16 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["DevRule", "Row", "carve", "draw", "drop_repeats", "normal"]
+__all__ = ["DevRule", "Parts", "Row", "carve", "chunks", "draw", "drop_repeats", "normal"]
 
 _WORD = re.compile(r"\w+", re.UNICODE)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,16 @@ class Row:
     @property
     def words(self) -> tuple[str, ...]:
         """The words of all fields, lower case, punctuation dropped: what a leak is judged by."""
-        return normal(" ".join(self.fields.values()))
+        return normal(self._text)
+
+    @cached_property
+    def key(self) -> str:
+        """The words, one space between two; the text itself where it holds none, as `:-)`."""
+        return " ".join(self.words) or self._text.strip()
+
+    @property
+    def _text(self) -> str:
+        return " ".join(self.fields.values())
 
 
 @dataclass(frozen=True)
@@ -59,15 +72,17 @@ def normal(text: str) -> tuple[str, ...]:
 
 def carve(train: Sequence[Row], rule: DevRule) -> Carved:
     """Return train and a stratified, seeded dev split; train rows that would leak are dropped."""
-    words = [row.words for row in train]
+    keys = [row.key for row in train]
     pool = list(range(len(train)))
     if rule.whole:
-        parts = _parts(words)
-        seen = Counter(words)
-        pool = [i for i in pool if words[i] not in parts and seen[words[i]] == 1]
+        seen = Counter(keys)
+        parts = Parts(seen)
+        once = [i for i in pool if seen[keys[i]] == 1 and _WORD.search(keys[i])]
+        pool = [i for i in once if not parts.hold(keys[i], longer=True)]
     chosen = {pool[i] for i in _stratified([train[i].label for i in pool], rule.rows, rule.seed)}
-    inside = {span for i in chosen for span in (_spans(words[i]) if rule.whole else [words[i]])}
-    keep = [i for i in range(len(train)) if i not in chosen and words[i] not in inside]
+    dev = {keys[i] for i in chosen}
+    inside = Parts(dev).hold if rule.whole else dev.__contains__
+    keep = [i for i in range(len(train)) if i not in chosen and not inside(keys[i])]
     reason = "train rows that are part of a dev row" if rule.whole else "train rows repeated in dev"
     return Carved(
         train=[train[i] for i in keep],
@@ -78,8 +93,40 @@ def carve(train: Sequence[Row], rule: DevRule) -> Carved:
 
 def drop_repeats(rows: Sequence[Row], held_out: Iterable[Row]) -> list[Row]:
     """Return the rows whose words are not those of a held-out row."""
-    held = {row.words for row in held_out}
-    return [row for row in rows if row.words not in held]
+    held = {row.key for row in held_out}
+    return [row for row in rows if row.key not in held]
+
+
+class Parts:
+    """Texts that can be asked whether another one is a run of their words.
+
+    Only the texts that hold the rarest of its words are looked through, so that neither memory
+    nor time grows with the square of a text's length.
+    """
+
+    def __init__(self, keys: Iterable[str]):
+        """Take the texts as `Row.key` writes them."""
+        self._texts = [f" {key} " for key in dict.fromkeys(keys)]
+        self._where: dict[str, list[int]] = defaultdict(list)
+        for index, text in enumerate(self._texts):
+            for word in set(text.split()):
+                self._where[word].append(index)
+
+    def hold(self, key: str, *, longer: bool = False) -> bool:
+        """Tell whether `key` is a part of one of the texts; with `longer`, of one it is not."""
+        places = [self._where.get(word, ()) for word in set(key.split())]
+        part = f" {key} "
+        return any(
+            part in self._texts[index] and not (longer and part == self._texts[index])
+            for index in min(places, key=len, default=())
+        )
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of `size`, the last one shorter."""
+    rest = iter(items)
+    while few := list(islice(rest, size)):
+        yield few
 
 
 def draw(labels: Sequence[int], limit: int | None, seed: int) -> np.ndarray:
@@ -105,21 +152,3 @@ def _stratified(labels: Sequence[object], rows: int, seed: int) -> list[int]:
     for label in sorted(groups, key=str):
         chosen += rng.permutation(groups[label])[: quota[label]].tolist()
     return sorted(chosen)
-
-
-def _spans(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield every run of consecutive words, the whole included."""
-    for start in range(len(words)):
-        for end in range(start + 1, len(words) + 1):
-            yield words[start:end]
-
-
-def _parts(words: Sequence[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """Return the rows that are a part of a longer row, looking up only spans that exist."""
-    known = set(words)
-    parts: set[tuple[str, ...]] = set()
-    for row in known:
-        for span in _spans(row):
-            if len(span) < len(row) and span in known:
-                parts.add(span)
-    return parts

@@ -14,6 +14,7 @@ from smalltune.core.errors import EngineError
 __all__ = ["NAME", "read_checkpoint", "write_checkpoint"]
 
 NAME = "checkpoint.safetensors"
+STATE = "state."
 
 
 def write_checkpoint(
@@ -26,7 +27,7 @@ def write_checkpoint(
     tensors = {f"parameter:{n}": p.detach() for n, p in _trained(model)}
     for name, parameter in _trained(model):
         for field, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"{field}:{name}"] = value
+            tensors[f"{STATE}{field}:{name}"] = value
     tensors |= {f"best:{name}": value for name, value in best.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -68,10 +69,10 @@ def read_checkpoint(
     with torch.no_grad():
         for name, parameter in trained.items():
             parameter.copy_(groups["parameter"][name])
-            fields = [f for f in groups if f.startswith(("exp_", "step")) and name in groups[f]]
             optimiser.state[parameter] = {
-                f: groups[f][name] if f == "step" else groups[f][name].to(parameter.device)
-                for f in fields
+                field.removeprefix(STATE): values[name].to(parameter.device)
+                for field, values in groups.items()
+                if field.startswith(STATE) and name in values
             }
     torch.set_rng_state(groups["random"][""])
     if "random_cuda" in groups and torch.cuda.is_available():

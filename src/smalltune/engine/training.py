@@ -1,4 +1,4 @@
-"""Training: AdamW over batches of segments, resumable to the bit, judged on dev when asked."""
+"""Training: steps over batches of segments, resumable to the bit, judged on dev when asked."""
 
 import math
 import time
@@ -14,6 +14,7 @@ from smalltune.core.plugins import nearest
 from smalltune.engine.batching import epoch_order, to_tensors
 from smalltune.engine.checkpoint import read_checkpoint, write_checkpoint
 from smalltune.engine.forward import answer_loss
+from smalltune.engine.optimisers import OPTIMISERS, optimiser_of
 from smalltune.engine.precision import precision
 from smalltune.engine.schedule import SCHEDULES, rate
 from smalltune.engine.scoring import log_likelihoods
@@ -28,15 +29,18 @@ Progress = Callable[[dict[str, Any]], None]
 class Training:
     """How long and how fast a model is trained; every field is part of a trial's identity.
 
-    Either `steps` or whole `epochs` count. `warmup` is a share of all steps. `weight_decay`
-    applies to matrices only. `early_stopping` is the number of epochs without a lower dev loss
-    after which training ends; the weights of the best epoch are kept.
+    Either `steps` or whole `epochs` count. `optimiser` is "adamw" (Loshchilov and Hutter, 2019)
+    or "muon" (Jordan et al., 2024; its step matched to AdamW's as in Liu et al., 2025), which
+    takes the same learning rates; `beta2` is AdamW's. `warmup` is a share of all steps.
+    `weight_decay` applies to matrices only. `early_stopping` is the number of epochs without a
+    lower dev loss after which training ends; the weights of the best epoch are kept.
     """
 
     learning_rate: float = 1e-3
     epochs: int = 3
     steps: int | None = None
     batch_size: int = 16
+    optimiser: str = "adamw"
     schedule: str = "linear"
     warmup: float = 0.1
     weight_decay: float = 0.01
@@ -53,6 +57,9 @@ class Training:
         for name in ("warmup", "beta2", "weight_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise EngineError(f"{name} must be at least 0 and below 1")
+        if self.optimiser not in OPTIMISERS:
+            near = nearest(self.optimiser, OPTIMISERS)
+            raise EngineError(f"no optimiser {self.optimiser!r}. {near}")
         if self.schedule not in SCHEDULES:
             raise EngineError(f"no schedule {self.schedule!r}. {nearest(self.schedule, SCHEDULES)}")
 
@@ -105,7 +112,13 @@ class _Loop:
         self.cast = precision(dtype, self.device)
         self.per_epoch = math.ceil(len(data) / options.batch_size)
         self.steps = options.steps or options.epochs * self.per_epoch
-        self.optimiser = _adamw(model, options)
+        self.optimiser = optimiser_of(
+            model,
+            options.optimiser,
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            beta2=options.beta2,
+        )
         self.best: dict[str, Any] = {}
         self.state: dict[str, Any] = {
             "step": 0, "tokens": 0, "padded": 0, "log": [], "dev": [], "stopped": False,
@@ -211,22 +224,6 @@ class _Loop:
             "resumed_from": state["resumed"],
             "spent_earlier": self.earlier,
         }
-
-
-def _adamw(model: Any, options: Training) -> Any:
-    """Return fused AdamW (Loshchilov and Hutter, 2019); vectors are not decayed."""
-    import torch
-
-    trained = [p for _, p in _trained(model)]
-    if not trained:
-        raise EngineError("nothing to train: the method left no parameter with a gradient")
-    groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": options.weight_decay},
-        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    betas = (0.9, options.beta2)
-    used = [g for g in groups if g["params"]]
-    return torch.optim.AdamW(used, lr=options.learning_rate, betas=betas, fused=True)
 
 
 def _trained(model: Any) -> list[tuple[str, Any]]:

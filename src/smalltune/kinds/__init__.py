@@ -6,10 +6,13 @@ that another prompt does not split the data again.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from smalltune.data.splits import Row
 from smalltune.engine.segments import Segments
@@ -38,10 +41,16 @@ class Answers:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The segments of one split and how many texts had to be cut to fit the context."""
+    """The segments of one split and how many texts had to be cut to fit the context.
+
+    `rows` is the number of rows they come from; `lengths` [segments] holds the lengths in tokens
+    before anything was cut (of an enormous text, the length of the beginning that was looked at).
+    """
 
     segments: Segments
     truncated: int
+    rows: int
+    lengths: NDArray[np.int64]
 
 
 class Task(ABC):
@@ -49,6 +58,11 @@ class Task(ABC):
 
     The classes here are abstract; those in `tasks/` are final. Raise `version` when the same
     fields would give other answers.
+
+    A named task says where its rows come from and what they are: `files` for data that come with
+    the package; `hub` for ids of data sets on the hub, each with its configuration (None is the
+    default one), the first being the usual source, and `splits` for what a role is called there.
+    A study may say otherwise in every point.
     """
 
     version: ClassVar[int] = 1
@@ -57,6 +71,10 @@ class Task(ABC):
     metrics: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]] = ("train", "dev", "test")
     files: ClassVar[Mapping[str, str]] = {}
+    hub: ClassVar[Mapping[str, str | None]] = {}
+    splits: ClassVar[Mapping[str, str]] = {}
+    title: ClassVar[str] = ""
+    language: ClassVar[str] = ""
     licence: ClassVar[str] = ""
     link: ClassVar[str] = ""
     citation: ClassVar[str] = ""
@@ -75,14 +93,15 @@ class Task(ABC):
         return {name: fields[name] for name in names}
 
     @abstractmethod
-    def split(self, files: Mapping[str, Path]) -> Splits:
-        """Return the splits made from the data files, by role.
+    def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
+        """Return the splits made from the data files: role to its files, in order.
 
-        Raises DataError naming file and row when the data cannot be used.
+        A role's rows are counted through all its files. Raises DataError naming file and row
+        when the data cannot be used.
         """
 
     @abstractmethod
-    def encode(self, rows: Sequence[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
+    def encode(self, rows: Iterable[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
         """Return the rows as segments of at most `length` tokens."""
 
     @abstractmethod

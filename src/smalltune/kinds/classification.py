@@ -4,22 +4,29 @@ A label's score is the log-likelihood of its word after the prompt, normalised o
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError, StudyError
-from smalltune.data.splits import DevRule, Row, carve, drop_repeats
-from smalltune.data.tables import read_table
+from smalltune.data.labels import alike, is_missing, spellings
+from smalltune.data.remarks import remarks
+from smalltune.data.splits import DevRule, Row, carve, chunks, drop_repeats
+from smalltune.data.tables import read_rows
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Splits, Task
+from smalltune.models.cutting import Cutter
+from smalltune.models.families import Prompts
 
 __all__ = ["Classification"]
 
 _PLACE = re.compile(r"\{\w+\}")
+SHOWN = 10
+CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Classification(Task):
     dev: Mapping[str, Any] = field(default_factory=dict)
     prompt: str = ""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     data_fields: ClassVar[tuple[str, ...]] = ("text", "label", "labels", "id", "dev")
     prompt_fields: ClassVar[tuple[str, ...]] = ("text", "labels", "prompt")
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "nll")
@@ -70,122 +77,131 @@ class Classification(Task):
 
     # Data
 
-    def split(self, files: Mapping[str, Path]) -> Splits:
-        """Read the files; carve dev where there is none; drop train rows that would leak."""
-        rows = {role: self._read(files[role], role) for role in files}
-        dropped: dict[str, int] = {}
-        if "dev" not in rows:
-            rule = DevRule(**self.dev)
-            if rule.rows >= len(rows["train"]):
-                raise DataError(
-                    f"{files['train']}: dev wants {rule.rows} of {len(rows['train'])} rows and "
-                    "leaves none to train on: lower `dev: {rows: ...}` in the study"
-                )
-            carved = carve(rows["train"], rule)
-            rows |= {"train": carved.train, "dev": carved.dev}
-            dropped |= carved.dropped
-        for role in ("dev", "test"):
-            kept = drop_repeats(rows["train"], rows[role])
-            if len(kept) < len(rows["train"]):
-                reason = f"train rows repeated in {role}"
-                dropped[reason] = dropped.get(reason, 0) + len(rows["train"]) - len(kept)
-            rows["train"] = kept
-        for role in ("train", "dev", "test"):
-            if not rows[role]:
-                raise DataError(f"{files.get(role, files['train'])}: the {role} split is empty")
-        return Splits(rows["train"], rows["dev"], rows["test"], dropped)
+    def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
+        """Read the files; drop train rows that would leak; carve dev where there is none.
 
-    def _read(self, path: Path, role: str) -> list[Row]:
-        rows = []
-        for number, raw in enumerate(read_table(path), 1):
-            missing = [c for c in (*self.columns, self.label) if c not in raw]
-            if missing:
-                has = ", ".join(map(str, raw))
-                raise DataError(f"{path}: no column {missing[0]!r}; the columns are: {has}")
-            rows.append(self._row(raw, f"{path}, row {number}", f"{role}-{number}"))
-        if not rows:
-            raise DataError(f"{path}: the {role} split is empty")
-        first: dict[str, int] = {}
-        for number, row in enumerate(rows, 1):
-            if first.setdefault(row.id, number) != number:
+        What occurs in test leaves train first, so that a carved dev does not hold it either.
+        """
+        rows = {role: self._read(files[role], role) for role in self.roles if role in files}
+        dropped: dict[str, int] = {}
+        notes: list[str] = []
+        whole = False
+        for role in ("test", "dev"):
+            if role not in rows:
+                whole = self._carve(rows, files["train"][0], dropped, notes)
+                continue
+            kept = drop_repeats(rows["train"], rows[role])
+            if not kept:
                 raise DataError(
-                    f"{path}, row {number}: the id {row.id!r} is that of row {first[row.id]} too"
+                    f"{files['train'][0]}: every row of it is repeated in {role}, which leaves "
+                    "none to train on: are they one file?"
                 )
+            if len(kept) < len(rows["train"]):
+                dropped[f"train rows repeated in {role}"] = len(rows["train"]) - len(kept)
+            rows["train"] = kept
+        for role in ("train", "dev"):
+            if not rows[role]:
+                raise DataError(f"{files.get(role, files['train'])[0]}: the {role} split is empty")
+        notes += remarks(rows, list(self.labels.values()), parts=whole)
+        return Splits(rows["train"], rows["dev"], rows["test"], dropped, notes)
+
+    def _carve(
+        self, rows: dict[str, list[Row]], path: Path, dropped: dict[str, int], notes: list[str]
+    ) -> bool:
+        """Take dev out of train; tell whether only whole texts were taken."""
+        rule = DevRule(**self.dev)
+        if rule.rows >= len(rows["train"]):
+            raise DataError(
+                f"{path}: dev wants {rule.rows} of {len(rows['train'])} rows and "
+                "leaves none to train on: lower `dev: {rows: ...}` in the study"
+            )
+        carved = carve(rows["train"], rule)
+        rows |= {"train": carved.train, "dev": carved.dev}
+        dropped |= carved.dropped
+        if len(carved.dev) < rule.rows:
+            notes.append(
+                f"dev holds {len(carved.dev)} rows and not {rule.rows}: no more rows of train are "
+                "part of no other row"
+            )
+        return rule.whole
+
+    def _read(self, paths: Sequence[Path], role: str) -> list[Row]:
+        rows: list[Row] = []
+        first: dict[str, str] = {}
+        for path in paths:
+            for where, raw in read_rows(path):
+                row = self._row(raw, where if rows else str(path), where, f"{role}-{len(rows) + 1}")
+                if self.id and first.setdefault(row.id, where) != where:
+                    before = first[row.id].removeprefix(f"{path}, ")
+                    raise DataError(f"{where}: the id {row.id!r} is that of {before} too")
+                rows.append(row)
+        if not rows:
+            raise DataError(f"{paths[0]}: the {role} split is empty")
         return rows
 
-    def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row:
-        value = raw[self.label]
-        if str(value) not in self.labels:
-            known = ", ".join(self.labels)
-            raise DataError(
-                f"{where}: the label {value!r} is not among the study's labels: {known}"
-            )
+    def _row(self, raw: Mapping[str, Any], table: str, where: str, name: str) -> Row:
+        for column in (*self.columns, self.label, *([self.id] if self.id else [])):
+            if column not in raw:
+                raise DataError(
+                    f"{table}: no column {column!r}; the columns are: {_shown(map(str, raw))}"
+                )
         fields = {column: raw[column] for column in self.columns}
         for column, text in fields.items():
             if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{where}: the column {column!r} holds no text")
-        return Row(str(raw[self.id]) if self.id else name, fields, self.labels[str(value)])
+                raise DataError(
+                    f"{where}: the column {column!r} holds no text: fill it in or drop the row"
+                )
+        return Row(str(raw[self.id]) if self.id else name, fields, self._label(raw, where))
+
+    def _label(self, raw: Mapping[str, Any], where: str) -> str:
+        """Return the word of a row's label; a number may be written as 1 or 1.0, true as True."""
+        value = raw[self.label]
+        named = next((each for each in spellings(value) if each in self.labels), None)
+        if named is not None:
+            return self.labels[named]
+        if is_missing(value):
+            raise DataError(
+                f"{where}: the column {self.label!r} holds no label: fill it in or drop the row"
+            )
+        near = next((each for each in self.labels if alike((each, str(value)))), None)
+        hint = f". Did you mean {near!r}? Write it alike in the file and in the study"
+        raise DataError(
+            f"{where}: the label {value!r} is not among the study's labels: "
+            f"{_shown(self.labels)}{hint if near else ''}"
+        )
 
     # What a model reads
 
-    def encode(self, rows: Sequence[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
+    def encode(self, rows: Iterable[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
         """Return the prompts; a text that is too long loses its end, never the prompt's."""
         answers = self.answers(tokeniser, chat=chat)
         room = length - max((len(t) for t in answers.tokens), default=0)
         place = {name: index for index, name in enumerate(answers.names)}
-        prompts = [self._render(row.fields, tokeniser, chat) for row in rows]
-        encoded = tokeniser(prompts, add_special_tokens=not chat)["input_ids"] if prompts else []
-        truncated = 0
-        for index, ids in enumerate(encoded):
-            if len(ids) > room:
-                encoded[index] = self._cut(rows[index], tokeniser, room, chat)
-                truncated += 1
-        return Encoded(
-            Segments.of(encoded, [len(ids) for ids in encoded], [place[r.label] for r in rows]),
-            truncated,
-        )
+        cutter = Cutter(self._render, Prompts(tokeniser, chat).encode, room)
+        kept: list[NDArray[np.int32]] = []
+        lengths: list[int] = []
+        labels: list[int] = []
+        for few in chunks(rows, CHUNK):
+            encoded, before = cutter.fit([row.fields for row in few])
+            kept += [np.array(ids, dtype=np.int32) for ids in encoded]
+            lengths += before
+            labels += [place[row.label] for row in few]
+        segments = Segments.of(kept, [len(ids) for ids in kept], labels)
+        truncated = sum(length > room for length in lengths)
+        return Encoded(segments, truncated, len(labels), np.array(lengths, dtype=np.int64))
 
     def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
         """Return the labels' words as the tokens that follow the prompt."""
         words = tuple(self.labels.values())
-        tail = "" if chat else self._places.split(self.template)[-1]
-        before = tokeniser(tail, add_special_tokens=False)["input_ids"]
-        tokens = []
-        for word in words:
-            text = word if chat or tail.endswith((" ", "\n")) else f" {word}"
-            whole = tokeniser(tail + text, add_special_tokens=False)["input_ids"]
-            alone = tokeniser(text, add_special_tokens=False)["input_ids"]
-            follows = whole[: len(before)] == before
-            tokens.append(tuple(whole[len(before) :] if follows else alone))
+        tokens = Prompts(tokeniser, chat).answers(self._places.sub("a", self.template), words)
         if len(set(tokens)) < len(tokens):
             raise StudyError(
                 f"this tokeniser cannot tell the label words apart: {', '.join(words)}"
             )
-        return Answers(words, tuple(tokens))
+        return Answers(words, tokens)
 
-    def _render(self, fields: Mapping[str, str], tokeniser: Any, chat: bool) -> str:
-        text = self._places.sub(lambda found: fields[found[1]], self.template)
-        if not chat:
-            return text
-        turn = [{"role": "user", "content": text}]
-        return str(tokeniser.apply_chat_template(turn, add_generation_prompt=True, tokenize=False))
-
-    def _cut(self, row: Row, tokeniser: Any, room: int, chat: bool) -> list[int]:
-        """Return the longest prompt that fits when the longest field keeps only its beginning."""
-        longest = max(row.fields, key=lambda name: len(row.fields[name]))
-        low, high, best = 0, len(row.fields[longest]), None
-        while low <= high:
-            middle = (low + high) // 2
-            fields = {**row.fields, longest: row.fields[longest][:middle]}
-            text = self._render(fields, tokeniser, chat)
-            ids = tokeniser(text, add_special_tokens=not chat)["input_ids"]
-            if len(ids) <= room:
-                low, best = middle + 1, ids
-            else:
-                high = middle - 1
-        if best is None:
-            raise StudyError(f"the prompt alone does not fit into a context of {room} tokens")
-        return list(best)
+    def _render(self, fields: Mapping[str, str]) -> str:
+        return self._places.sub(lambda found: fields[found[1]], self.template)
 
     # Learning and answering
 
@@ -202,3 +218,10 @@ class Classification(Task):
         for row in label_log_probs(model, encoded, answers.tokens):
             name = answers.names[int(np.argmax(row))]
             yield {"log_probs": [float(f"{v:.7g}") for v in row], "predicted": name}
+
+
+def _shown(names: Iterable[str]) -> str:
+    """Return the first names, and how many more there are."""
+    known = list(names)
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return ", ".join(known[:SHOWN]) + more

@@ -1,16 +1,20 @@
 """Language modelling: predict every next token of running text; judged in bits per byte."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smalltune.core.errors import DataError
-from smalltune.data.splits import Row
+from smalltune.data.splits import Row, chunks
 from smalltune.data.tables import stream_lines
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Splits, Task
+from smalltune.models.families import bounds
 
 __all__ = ["LanguageModelling"]
 
@@ -35,16 +39,13 @@ class LanguageModelling(Task):
     metrics: ClassVar[tuple[str, ...]] = ("bits_per_byte",)
     roles: ClassVar[tuple[str, ...]] = ()
 
-    def split(self, files: Mapping[str, Path]) -> Splits:
+    def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Read the documents of all files; drop repeated ones; hold out by document."""
         parts: dict[str, list[Row]] = {"train": [], "dev": [], "test": []}
         seen: set[str] = set()
         repeated = 0
-        for role, path in sorted(files.items()):
-            for number, raw in stream_lines(path):
-                text = raw.get(self.text)
-                if not isinstance(text, str) or not text.strip():
-                    raise DataError(f"{path}:{number}: the column {self.text!r} holds no text")
+        for role, paths in sorted(files.items()):
+            for name, text in self._documents(role, paths):
                 digest = hashlib.sha256(text.encode()).hexdigest()
                 if digest in seen:
                     repeated += 1
@@ -52,12 +53,24 @@ class LanguageModelling(Task):
                 seen.add(digest)
                 split = self._place(digest)
                 kept = text if split == "train" else text[: self.longest]
-                parts[split].append(Row(f"{role}-{number}", {"text": kept}, ""))
+                parts[split].append(Row(name, {"text": kept}, ""))
         for split, rows in parts.items():
             if not rows:
                 raise DataError(f"the {split} split is empty: more documents or a larger held_out")
         dropped = {"repeated documents": repeated}
         return Splits(parts["train"], parts["dev"], parts["test"], dropped)
+
+    def _documents(self, role: str, paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+        """Yield the id and the text of each document; lines are counted through the files."""
+        before = 0
+        for path in paths:
+            number = 0
+            for number, raw in stream_lines(path):
+                text = raw.get(self.text)
+                if not isinstance(text, str) or not text.strip():
+                    raise DataError(f"{path}:{number}: the column {self.text!r} holds no text")
+                yield f"{role}-{before + number}", text
+            before += number
 
     def _place(self, digest: str) -> str:
         share = int(digest[:8], 16) / 0x100000000
@@ -65,23 +78,26 @@ class LanguageModelling(Task):
             return "test"
         return "dev" if share < 2 * self.held_out else "train"
 
-    def encode(self, rows: Sequence[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
+    def encode(self, rows: Iterable[Row], tokeniser: Any, *, length: int, chat: bool) -> Encoded:
         """Return the documents in pieces of `length` tokens, the end token between documents.
 
         A piece starts where the one before ended and repeats its last token, so that every token
         but a document's first is predicted exactly once.
         """
-        pieces: list[list[int]] = []
+        begin, end = bounds(tokeniser)
+        pieces: list[NDArray[np.int32]] = []
         owners: list[int] = []
-        for first in range(0, len(rows), 64):
-            texts = [row.fields["text"] for row in rows[first : first + 64]]
-            encoded = tokeniser(texts, add_special_tokens=False)["input_ids"]
-            for offset, ids in enumerate(encoded):
-                stream = [tokeniser.bos_token_id, *ids, tokeniser.eos_token_id]
+        owner = 0
+        for few in chunks(rows, 64):
+            texts = [row.fields["text"] for row in few]
+            for ids in tokeniser(texts, add_special_tokens=False)["input_ids"]:
+                stream = np.array([begin, *ids, end], dtype=np.int32)
                 for start in range(0, len(stream) - 1, length - 1):
                     pieces.append(stream[start : start + length])
-                    owners.append(first + offset)
-        return Encoded(Segments.of(pieces, [1] * len(pieces), owners), 0)
+                    owners.append(owner)
+                owner += 1
+        segments = Segments.of(pieces, [1] * len(pieces), owners)
+        return Encoded(segments, 0, owner, segments.lengths)
 
     def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
         """Return nothing: the text is its own answer."""

@@ -109,18 +109,25 @@ class WholeModel(Gradient):
         model.requires_grad_(False)
 
     def save(self, model: Any, folder: Path) -> None:
-        """Write model.safetensors with each parameter once (a tied head is its embedding)."""
+        """Write model.safetensors with each tensor once (a tied head is its embedding)."""
         from safetensors.torch import save_file
 
-        tensors = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters()}
+        tensors = {n: t.detach().cpu().contiguous() for n, t in _tensors(model).items()}
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
     def load(self, model: Any, folder: Path) -> None:
-        """Copy the stored parameters into the base."""
+        """Copy the stored tensors into the base."""
         import torch
         from safetensors.torch import load_file
 
         stored = load_file(folder / "model.safetensors")
         with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(stored[name])
+            for name, tensor in _tensors(model).items():
+                tensor.copy_(stored[name])
+
+
+def _tensors(model: Any) -> dict[str, Any]:
+    """Return the parameters and the stored buffers (a router's bias, say), each once."""
+    state = model.state_dict().keys()
+    buffers = {name: buffer for name, buffer in model.named_buffers() if name in state}
+    return {**dict(model.named_parameters()), **buffers}

@@ -58,8 +58,11 @@ class LoRA(Gradient):
         """Put the model's own layers back."""
         from peft.tuners.tuners_utils import BaseTunerLayer
 
+        wrapped: list[str] = []  # the experts of a mixture have a layer round a layer
         for name, layer in list(model.named_modules()):
-            if isinstance(layer, BaseTunerLayer):
+            inside = any(name.startswith(f"{outer}.") for outer in wrapped)
+            if isinstance(layer, BaseTunerLayer) and not inside:
+                wrapped.append(name)
                 parent, _, child = name.rpartition(".")
                 setattr(model.get_submodule(parent), child, layer.get_base_layer())
         model.peft_config = {}

@@ -8,15 +8,31 @@ from smalltune.core.errors import ModelError
 
 __all__ = ["export"]
 
-TOKENISER = ("tokenizer*", "special_tokens_map.json", "vocab.*", "merges.txt", "*.jinja")
+TOKENISER = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.jinja",
+)
 CONFIGURATION = ("config.json", "generation_config.json")
 
 
-def export(base: Path, weights: Path, folder: Path, *, base_name: str, card: str) -> None:
+def export(
+    base: Path,
+    weights: Path,
+    folder: Path,
+    *,
+    base_name: str,
+    card: str,
+    revision: str | None = None,
+) -> None:
     """Write the trained weights, the base's tokeniser and a model card into a new folder.
 
-    An adapter keeps PEFT's layout and names its base; whole weights get the base's
-    configuration. Raises ModelError when the folder is there already and not empty.
+    An adapter keeps PEFT's layout and names its base, a hub base with the commit that it was
+    trained on; whole weights get the base's configuration. Raises ModelError when the folder is
+    there already and not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise ModelError(f"{folder}: is not empty; name a new folder")
@@ -30,5 +46,6 @@ def export(base: Path, weights: Path, folder: Path, *, base_name: str, card: str
     if adapter:
         path = folder / "adapter_config.json"
         config = json.loads(path.read_text()) | {"base_model_name_or_path": base_name}
+        config["revision"] = revision
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     (folder / "README.md").write_text(card)

@@ -1,20 +1,19 @@
 """Sources: a reference such as `embedded:micro-llama` to a folder on this machine.
 
 embedded:NAME     package data
-hub:ID@COMMIT     a pinned revision of the Hugging Face hub, cached by its own client
+hub:ID@COMMIT     a pinned revision of the Hugging Face hub, in the cache of its own client; a file
+                  of a data set there is hub:ID@COMMIT/path/in/it.parquet
 path:/FOLDER      a folder with config.json, safetensors and a tokeniser
 config:/FOLDER    the same without weights: random weights drawn from the trial's seed
 """
 
-import os
 from importlib.resources import files
 from pathlib import Path
 
 from smalltune.core.errors import DataError, ModelError
+from smalltune.hub import cached
 
-__all__ = ["HUB_FILES", "embedded_folder", "locate", "locate_file"]
-
-HUB_FILES = ("*.json", "*.safetensors", "tokenizer.model", "*.txt", "*.jinja")
+__all__ = ["embedded_folder", "hub_file", "locate", "locate_file"]
 
 
 def embedded_folder() -> Path:
@@ -23,13 +22,17 @@ def embedded_folder() -> Path:
 
 
 def locate(ref: str) -> Path:
-    """Return the folder of a model reference; a hub reference is downloaded when not cached.
+    """Return the folder of a model reference; one on the hub must be in the cache already.
 
     Raises ModelError when there is nothing there.
     """
     scheme, _, rest = ref.partition(":")
     if scheme == "hub":
-        return _download(*rest.split("@"))
+        name, _, commit = rest.partition("@")
+        config = cached(name, commit, "config.json")
+        if config is None:
+            raise ModelError(_not_cached(name, commit))
+        return config.parent
     folder = embedded_folder() / "models" / rest if scheme == "embedded" else Path(rest)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json: a model's folder holds one")
@@ -37,30 +40,34 @@ def locate(ref: str) -> Path:
 
 
 def locate_file(ref: str) -> Path:
-    """Return the path of a data file; `embedded:reviews/train.jsonl` is package data."""
+    """Return the path of a data file; one on the hub must be in the cache already.
+
+    `embedded:reviews/train.jsonl` is package data. Raises DataError when there is no such file.
+    """
+    if ref.startswith("hub:"):
+        name, commit, path = hub_file(ref)
+        found = cached(name, commit, path, "dataset")
+        if found is None:
+            raise DataError(_not_cached(f"{name} {path}", commit))
+        return found
     if ref.startswith("embedded:"):
-        path = embedded_folder() / ref.removeprefix("embedded:")
+        place = embedded_folder() / ref.removeprefix("embedded:")
     else:
-        path = Path(ref)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    return path
+        place = Path(ref)
+    if not place.is_file():
+        raise DataError(f"{place}: no such file")
+    return place
 
 
-def _download(name: str, commit: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+def hub_file(ref: str) -> tuple[str, str, str]:
+    """Return data set, commit and path of `hub:OWNER/NAME@COMMIT/path/in/it.parquet`."""
+    name, _, rest = ref.removeprefix("hub:").partition("@")
+    commit, _, path = rest.partition("/")
+    return name, commit, path
 
-    try:
-        return Path(snapshot_download(name, revision=commit, allow_patterns=list(HUB_FILES)))
-    except GatedRepoError:
-        raise ModelError(
-            f"{name}: a gated model: accept its licence on its hub page, then set HF_TOKEN"
-        ) from None
-    except LocalEntryNotFoundError:
-        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
-        raise ModelError(
-            f"{name}@{commit[:12]}: not in the cache and the hub does not answer{offline}"
-        ) from None
-    except HfHubHTTPError as error:
-        raise ModelError(f"{name}@{commit[:12]}: {str(error).splitlines()[0]}") from None
+
+def _not_cached(what: str, commit: str) -> str:
+    return (
+        f"{what} at {commit[:12]} is not in the hub's cache (HF_HOME): `smalltune run` fetches it "
+        "before its jobs start; does the worker see the same cache?"
+    )

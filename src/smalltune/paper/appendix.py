@@ -1,4 +1,4 @@
-"""Appendix: every configuration, the environment of the runs, and each trial with its keys."""
+"""Appendix: the environment of the runs, and each trial with its keys."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,49 +7,15 @@ from smalltune.analysis.records import TrialRecord
 from smalltune.analysis.results import Results
 from smalltune.paper.escape import Tex, escape, identifier
 from smalltune.paper.facts import made_by
-from smalltune.paper.naming import Names, enumerate_words
+from smalltune.paper.naming import Names
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.tables import cell, table
-from smalltune.paper.view import MethodView, StudyView
+from smalltune.paper.view import StudyView
 
-__all__ = ["environment_table", "mixture_lines", "provenance_tables", "setting_tables"]
+__all__ = ["environment_table", "mixture_lines", "provenance_tables"]
 
 KEY = 8  # hexadecimal digits of a key that are printed; numbers.json holds all 64
 ROWS = 44  # rows of a table that fit on a page
-NOT_SEARCHED = "No hyperparameter was searched for within the study."
-
-
-def setting_tables(view: StudyView, numbers: Numbers) -> Tex:
-    """Return every hyperparameter of every method, training settings included."""
-    methods = [m for m in view.methods if m.options or m.training]
-    settings = {m.name: {**m.options, **m.training} for m in methods}
-    options = dict.fromkeys(option for found in settings.values() for option in found)
-    rows = []
-    for option in options:
-        values = [
-            _setting(numbers, m, option, settings[m.name][option])
-            if option in settings[m.name]
-            else ""
-            for m in methods
-        ]
-        rows.append([str(escape(option.replace("_", " "))), *values])
-    how = "Those tuned on dev say over which values." if view.tuned else NOT_SEARCHED
-    without = [m.title for m in view.methods if m not in methods]
-    said = f" Without hyperparameters: {enumerate_words(without)}." if without else ""
-    caption = f"Hyperparameters by method; a dash: off. {how}{said}"
-    head = ["", *(str(escape(m.title)) for m in methods)]
-    wide = len(methods) > 4
-    return table("settings", caption, "l" + "r" * len(methods), head, rows, wide=wide)
-
-
-def _setting(numbers: Numbers, method: MethodView, option: str, value: Any) -> str:
-    name = macro_name("setting", method.name, option)
-    if name in numbers:
-        return cell(numbers, name)
-    if value is None or isinstance(value, bool):
-        return "on" if value else "--"
-    listed = value if isinstance(value, list | tuple) else [value]
-    return ", ".join(str(escape(one)) for one in listed)
 
 
 def environment_table(view: StudyView, results: Results) -> Tex:
@@ -80,6 +46,9 @@ def provenance_tables(view: StudyView, results: Results, numbers: Numbers) -> Te
     tables = []
     order = [method.name for method in view.methods]
     trials = sorted(results.trials, key=lambda t: (t.task, t.model, order.index(t.method)))
+    columns = ["Seed"] * bool(view.seeded) + ["Score"]
+    columns += ["Training"] * any(trial.train for trial in trials) + ["Score's key"]
+    trained = "its training and of " if "Training" in columns else ""
     for start in range(0, len(trials), ROWS):
         part = trials[start : start + ROWS]
         rows: list[list[str]] = []
@@ -88,29 +57,35 @@ def provenance_tables(view: StudyView, results: Results, numbers: Numbers) -> Te
             title = str(escape(view.method(trial.method).title))
             where = _where(view, trial)
             heading = f"{where}{title}"
-            rows.append([heading if heading != before else "", *_trial(view, trial, numbers)])
+            found = _trial(view, trial, numbers)
+            rows.append([heading if heading != before else "", *(found[c] for c in columns)])
             before = heading
         number = "" if start == 0 else f"-{start // ROWS + 1}"
         caption = (
             rf"Provenance: each trial with its {_metric(view)} on test and the first digits of the "
-            r"keys of its training and of its score in the store. The file \texttt{numbers.json} "
+            rf"keys of {trained}its score in the store. The file \texttt{{numbers.json}} "
             "names the keys behind every number of this paper."
             if start == 0
             else "Provenance, continued."
         )
-        head = ["Method", "Seed", "Score", "Training", "Score's key"]
-        tables.append(table(f"provenance{number}", caption, "lrrll", head, rows))
+        align = "l" + "".join("r" if c in ("Seed", "Score") else "l" for c in columns)
+        tables.append(table(f"provenance{number}", caption, align, ["Method", *columns], rows))
     return Tex("\n".join(tables))
 
 
-def _trial(view: StudyView, trial: TrialRecord, numbers: Numbers) -> list[str]:
+def _trial(view: StudyView, trial: TrialRecord, numbers: Numbers) -> dict[str, str]:
     names = Names(view)
     base = names.of(view.primary, trial.method, task=trial.task, model=trial.model)
     seed = "--" if trial.seed is None else str(trial.seed)
     own = base if trial.seed is None else macro_name(base, "seed", str(trial.seed))
     train = str(identifier(trial.train[:KEY])) if trial.train else "--"
     score = trial.score.get("test")
-    return [seed, cell(numbers, own), train, str(identifier(score[:KEY])) if score else "--"]
+    return {
+        "Seed": seed,
+        "Score": cell(numbers, own),
+        "Training": train,
+        "Score's key": str(identifier(score[:KEY])) if score else "--",
+    }
 
 
 def _where(view: StudyView, trial: TrialRecord) -> str:

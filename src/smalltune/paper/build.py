@@ -9,6 +9,7 @@ from smalltune.analysis.results import Results
 from smalltune.core.errors import LatexError
 from smalltune.core.store import disk_errors
 from smalltune.paper import bibliography
+from smalltune.paper.answers import add_answers
 from smalltune.paper.claims import Claim, claims
 from smalltune.paper.context import context
 from smalltune.paper.drawings import draw_all
@@ -17,6 +18,7 @@ from smalltune.paper.latex import compile_pdf
 from smalltune.paper.lint import Vocabulary
 from smalltune.paper.measures import add_contrasts, add_costs, add_scores
 from smalltune.paper.numbers import Numbers
+from smalltune.paper.quoted import add_published
 from smalltune.paper.sections import author_texts, render, write_sections
 from smalltune.paper.view import StudyView
 
@@ -78,6 +80,8 @@ def _sources(
     add_facts(view, results, numbers)
     scores = add_scores(view, results, numbers)
     contrasts = add_contrasts(view, results, numbers)
+    answers = add_answers(view, results, numbers)
+    add_published(view, numbers)
     add_costs(view, results, numbers)
     found = claims(view, contrasts, scores, numbers)
     known = bibliography.entries(view.text / "references.bib" if view.text else None)
@@ -88,6 +92,7 @@ def _sources(
         scores=scores,
         contrasts=contrasts,
         claims=found,
+        answers=answers,
         figures=draw_all(view, results, draft / "figures"),
         bibliography=known,
     )
@@ -106,6 +111,7 @@ def _words(view: StudyView) -> list[str]:
     words = [w for model in view.models for w in (model.name, model.title)]
     words += [w for task in view.tasks for w in (task.name, task.title)]
     words += [w for method in view.methods for w in (method.name, method.title)]
+    words += [one.model for one in view.published]
     words += [w for metric in view.metrics for w in (metric.name, metric.title)]
     return [word for word in words if not word.isdigit()]
 

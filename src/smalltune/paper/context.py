@@ -1,16 +1,17 @@
 """Context: what the templates may use: the study, its numbers as macros, tables and figures."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from smalltune.analysis.contrasts import Contrast
 from smalltune.analysis.intervals import Estimate
 from smalltune.analysis.results import Results
-from smalltune.core.errors import DataError, StoreError
-from smalltune.paper import appendix, tables
+from smalltune.paper import appendix, cards, quoted, settings, tables
+from smalltune.paper.answers import Answers, answer_tables, one_sided
 from smalltune.paper.claims import Claim
-from smalltune.paper.escape import Tex, escape, identifier
+from smalltune.paper.counts import data_facts
+from smalltune.paper.escape import Tex, escape, identifier, link
 from smalltune.paper.examples import example_table
 from smalltune.paper.facts import made_by
 from smalltune.paper.measures import contrast_name
@@ -18,11 +19,12 @@ from smalltune.paper.naming import Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Numbers
 from smalltune.paper.rounding import DASH
 from smalltune.paper.sections import SECTIONS
-from smalltune.paper.view import StudyView
+from smalltune.paper.view import MethodView, StudyView
 
 __all__ = ["context"]
 
-FIGURES = ("scores", "contrast", "curves")  # those that a template places itself
+FIGURES = ("scores", "contrast", "curves", "lengths")  # those that a template places itself
+MANY = 16  # label words that a sentence can hold
 SOFTWARE = ("torch", "transformers", "peft", "scikit-learn")
 
 
@@ -34,6 +36,7 @@ def context(
     scores: Sequence[Estimate],
     contrasts: Sequence[Contrast],
     claims: Sequence[Claim],
+    answers: Sequence[Answers],
     figures: Mapping[str, Tex],
     bibliography: Collection[str],
 ) -> dict[str, Any]:
@@ -43,6 +46,15 @@ def context(
     def num(*words: str, task: str = "", model: str = "") -> Tex:
         name = names.of(*words, task=task, model=model)
         return Tex(f"\\{name}{{}}" if name in numbers else DASH)
+
+    def has(*words: str, task: str = "", model: str = "") -> bool:
+        name = names.of(*words, task=task, model=model)
+        return name in numbers and numbers[name].text != DASH
+
+    def some(*words: str, task: str = "", model: str = "") -> bool:
+        return has(*words, task=task, model=model) and bool(
+            numbers[names.of(*words, task=task, model=model)].value
+        )
 
     def cite(keys: Sequence[str]) -> Tex | None:
         known = [key for key in keys if key in bibliography]
@@ -73,41 +85,64 @@ def context(
         "device": str(made.get("device") or "").upper(),
         "software": _software(view, made),
         "mixtures": appendix.mixture_lines(results),
-        "dropped": lambda task: _dropped(results, task),
-        "curves": "curves" in figures,
+        "dropped": lambda task: _dropped(names, results, task),
+        "card": lambda task: Tex(cards.card_name(task)),
+        "one_sided": one_sided(view, answers),
+        "seeds": _seeds(view),
+        "fresh": [method.title for method in view.methods if not method.starts_at_base],
+        "trains": any(method.trains for method in view.methods),
+        "some_once": len(view.seeded) < len(view.methods),
+        "same_budget": len({_budget(m) for m in view.methods if m.tuned}) == 1,
+        "asks": any(method.uses_model for method in view.methods),
         "words": enumerate_words,
-        "quoted": lambda words: enumerate_words(Tex(f"``{escape(word)}''") for word in words),
+        "quoted": _in_quotes,
         "inline": inline,
         "heading": heading,
         "listing": lambda words: Tex(", ".join(escape(word) for word in words)),
         "identifier": identifier,
-        "link": _link,
+        "link": link,
         "num": num,
+        "has": has,
+        "some": some,
         "cite": cite,
-        "tables": _tables(view, results, numbers, scores, contrasts),
+        "tables": {
+            "data": cards.data_table(view, numbers),
+            "cards": list(cards.card_tables(view, results, numbers, bibliography).values()),
+            "models": tables.model_table(view, numbers) if view.models else None,
+            "scores": tables.score_table(view, scores, numbers),
+            "published": quoted.published_table(view, scores, numbers, bibliography),
+            "contrasts": tables.contrast_table(view, contrasts, numbers) if contrasts else None,
+            "costs": tables.cost_table(view, results, numbers),
+            "examples": example_table(view, results, numbers),
+            "answers": answer_tables(view, answers, numbers),
+            "settings": settings.setting_tables(view, results, numbers),
+            "environment": appendix.environment_table(view, results),
+            "provenance": appendix.provenance_tables(view, results, numbers),
+        },
         "figures": {name: figures.get(name) for name in FIGURES}
-        | {"others": [figures[n] for n in figures if n not in FIGURES[:2]]},
+        | {"others": [figures[name] for name in figures if name not in FIGURES]},
     }
 
 
-def _tables(
-    view: StudyView,
-    results: Results,
-    numbers: Numbers,
-    scores: Sequence[Estimate],
-    contrasts: Sequence[Contrast],
-) -> dict[str, Tex | None]:
-    return {
-        "data": tables.data_table(view, numbers),
-        "models": tables.model_table(view, numbers) if view.models else None,
-        "scores": tables.score_table(view, scores, numbers),
-        "contrasts": tables.contrast_table(view, contrasts, numbers) if contrasts else None,
-        "costs": tables.cost_table(view, results, numbers),
-        "examples": example_table(view, results, numbers),
-        "settings": appendix.setting_tables(view, numbers),
-        "environment": appendix.environment_table(view, results),
-        "provenance": appendix.provenance_tables(view, results, numbers),
-    }
+def _budget(method: MethodView) -> int:
+    """Return how many candidates were tried of a method."""
+    return math.prod(len(values) for values in method.tuned.values())
+
+
+def _in_quotes(words: Iterable[object]) -> Tex:
+    """Return words in quotation marks; of very many, the first ones."""
+    marked = [Tex(f"``{escape(word)}''") for word in words]
+    few = marked if len(marked) <= MANY else [*marked[: MANY // 2], Tex("others")]
+    return enumerate_words(few)
+
+
+def _seeds(view: StudyView) -> Tex:
+    """Return over what the methods that draw at random run, or nothing where none does."""
+    if not view.seeded:
+        return Tex("")
+    if len(view.seeds) == 1:
+        return Tex("a single seed")
+    return Tex(rf"\seedsCount{{}} {'paired ' if view.paired else ''}seeds")
 
 
 def _between(view: StudyView, one: Contrast) -> Tex:
@@ -143,21 +178,11 @@ def _software(view: StudyView, made: Mapping[str, Any]) -> Tex:
     return enumerate_words(listed or ["the packages of the lock"])
 
 
-def _dropped(results: Results, task: str) -> str:
-    """Return why rows were dropped, or nothing where none were."""
-    try:
-        facts = results.data_facts(task)
-    except (DataError, StoreError):
-        return ""
-    return "; ".join(reason for reason, count in facts["dropped"].items() if count)
-
-
-def _link(address: str) -> Tex:
-    """Return a link to an address on the web; anything else is printed as a name."""
-    if address.startswith(("https://", "http://")) and not set(address) & set('\\{}^ "<>`|'):
-        safe = address.replace("%", r"\%").replace("#", r"\#").replace("~", r"\string~")
-        return Tex(rf"\url{{{safe}}}")
-    return identifier(address)
+def _dropped(names: Names, results: Results, task: str) -> Tex:
+    """Return why rows were left out, with their numbers, or nothing where none were."""
+    reasons = [r for r, count in data_facts(results, task).get("dropped", {}).items() if count]
+    macros = [rf"\{names.of('dropped', reason, task=task)}{{}}" for reason in reasons]
+    return Tex("; ".join(f"{escape(r)}: {m}" for r, m in zip(reasons, macros, strict=True)))
 
 
 def _plain(text: str) -> Tex:

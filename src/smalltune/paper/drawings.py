@@ -44,15 +44,27 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
     tasks = "; ".join(
         rf"$n$ = \{macro_name('rows', 'test', t.name)} test items" for t in view.tasks[:1]
     )
+    several = len(view.seeds) > 1 and bool(view.seeded)
+    seeds = r", \seedsCount{} seeds" if several else ""
+    over = "seeds and test items" if several else "test items"
+    alone = len(view.seeded) < len(view.methods)
+    single = "; test items alone for methods without seeds" if several and alone else ""
+    dots = " and every single seed (dots)" if several else ""
+    each = "paired difference of each seed (dots), mean" if several else "difference"
+    lines = (
+        "median over seeds (line) and range from the lowest to the highest seed (band)"
+        if several
+        else "one run of each method"
+    )
     known = {
-        "scores": rf"{metric} on test: mean (mark), \intervalLevel{{}} interval over seeds and "
-        "test items (bar; test items alone for methods without seeds) and every single seed "
-        f"(dots). {tasks}, \\seedsCount{{}} seeds.",
-        "contrast": "Declared contrasts: paired difference of each seed (dots), mean (mark) and "
-        rf"\intervalLevel{{}} interval over seeds and test items (bar). {tasks}, "
-        r"\seedsCount{} seeds.",
-        "curves": "Loss in training (logarithmic axis): median over seeds (line) and range "
-        r"from the lowest to the highest seed (band), \seedsCount{} seeds.",
+        "scores": rf"{metric} on test: {'mean' if several else 'score'} (mark), \intervalLevel{{}} "
+        f"interval over {over} (bar{single}){dots}. {tasks}{seeds}.",
+        "contrast": rf"Declared contrasts: {each} (mark) and \intervalLevel{{}} interval "
+        f"over {over} (bar). {tasks}{seeds}.",
+        "curves": f"Loss in training (logarithmic axis): {lines}{seeds}.",
+        "lengths": "Lengths of the prompts in tokens, before any was cut, by split; the last bin "
+        "reaches to the longest. The dotted line is the greatest length that the model is given; "
+        "where there is none it lies further to the right.",
     }
     doc = inspect.getdoc(inspect.getmodule(draw)) or name
     return known.get(name) or str(escape(inline(doc.splitlines()[0]).capitalize()))

@@ -9,7 +9,7 @@ no text overflows its column. `Tex` marks text that is LaTeX already.
 
 import unicodedata
 
-__all__ = ["SPECIALS", "Tex", "escape", "identifier"]
+__all__ = ["SPECIALS", "Tex", "escape", "identifier", "link"]
 
 WORD = 24  # a longer stretch of letters gets places where it may break,
 STEP = 8  # one after so many characters
@@ -98,6 +98,14 @@ def identifier(text: object) -> Tex:
             pieces.append(r"\allowbreak{}")
             since = 0
     return Tex(r"\texttt{" + "".join(pieces) + "}")
+
+
+def link(address: str) -> Tex:
+    """Return a link to an address on the web; anything else is printed as a name."""
+    if address.startswith(("https://", "http://")) and not set(address) & set('\\{}^ "<>`|'):
+        safe = address.replace("%", r"\%").replace("#", r"\#").replace("~", r"\string~")
+        return Tex(rf"\url{{{safe}}}")
+    return identifier(address)
 
 
 def _word(word: str) -> str:

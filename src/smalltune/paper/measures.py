@@ -184,12 +184,12 @@ def _total(numbers: Numbers, everything: list[Cost]) -> None:
     trials, keys = tuple(c.trial for c in everything), tuple(k for c in everything for k in c.keys)
     wall, cpu = _sum(c.seconds for c in everything), _sum(c.cpu_seconds for c in everything)
     energy = _sum(c.energy_joules for c in everything)
-    joules = "--" if math.isnan(energy) else f"{energy / 1000:,.1f}"
     source = ", ".join(dict.fromkeys(c.energy_source for c in everything if c.energy_source))
+    of_all = f"energy of all trials ({source or 'unknown'})"
     rows = (
         ("wallTimeTotal", wall, *rounding.duration(wall), f"running time {ADDED}"),
         ("cpuTimeTotal", cpu, *rounding.duration(cpu), f"CPU time {ADDED}"),
-        ("energyTotal", energy, joules, "kJ", f"energy of all trials ({source or 'unknown'})"),
+        ("energyTotal", energy, *rounding.energy(energy), of_all),
     )
     for name, value, text, unit, what in rows:
         numbers.add(Number(name, value, text, what, unit, keys, trials))

@@ -29,6 +29,7 @@ UNITS = {
     "h": r"\,h",
     "MB": r"\,MB",
     "GB": r"\,GB",
+    "J": r"\,J",
     "kJ": r"\,kJ",
 }
 PLAIN = {

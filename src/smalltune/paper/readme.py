@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from smalltune.analysis.results import Results
+from smalltune.paper.counts import data_facts
 from smalltune.paper.naming import Names
+from smalltune.paper.settings import settled
+from smalltune.paper.templates import environment
 from smalltune.paper.view import MethodView, StudyView, TaskView
 
 __all__ = ["readme", "templates"]
@@ -36,6 +38,7 @@ def readme(view: StudyView, results: Results, numbers: Mapping[str, Any], *, pdf
         pdf=pdf,
         texts=view.text is not None and any(view.text.glob("*.tex")),
         outside=_outside,
+        left_out=lambda task: data_facts(results, task.name).get("dropped", {}).items(),
         settings=_settings,
         complete=results.complete,
         scores=_scores(view, results, numbers),
@@ -49,23 +52,7 @@ def readme(view: StudyView, results: Results, numbers: Mapping[str, Any], *, pdf
 @cache
 def templates() -> Any:
     """Return the templates of the folder `submission/`; what they print is escaped for Markdown."""
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("submission")),
-        block_start_string="<%",
-        block_end_string="%>",
-        variable_start_string="<<",
-        variable_end_string=">>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_markdown,
-        autoescape=False,
-    )
+    return environment("submission", _markdown)
 
 
 def _markdown(value: Any) -> str:
@@ -93,9 +80,9 @@ def _printed(numbers: Mapping[str, Any], name: str) -> str:
 
 
 def _settings(method: MethodView) -> dict[str, Any]:
-    return {name.replace("_", " "): v for name, v in {**method.options, **method.training}.items()}
+    return {name.replace("_", " "): value for name, value in settled(method).items()}
 
 
 def _outside(task: TaskView) -> bool:
-    """Tell whether a task's files are the user's own and so not part of the archive."""
-    return any(not str(path).startswith("embedded:") for path in task.files.values())
+    """Tell whether files of a task are the user's own: not in the archive, nor on the hub."""
+    return any(not path.startswith(("embedded:", "hub:")) for path in task.files.values())

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-__all__ = ["DASH", "count", "difference", "duration", "megabytes", "p_value", "score", "setting"]
+__all__ = [
+    "DASH", "count", "difference", "duration", "energy", "mean", "megabytes", "millions",
+    "p_value", "quoted", "score", "setting",
+]  # fmt: skip
 
 DASH = "--"
 CI = r"95\,\% interval"
@@ -75,6 +78,22 @@ def setting(value: float) -> str:
         head = "" if digits == "1" else rf"{digits}\times"
         return f"${head}10^{{{int(power)}}}$"
     return f"{value:.10f}".rstrip("0").rstrip(".")
+
+
+@_dash
+def quoted(value: float, *, percent: bool) -> str:
+    """Return a value as its authors printed it, a percentage with at least one decimal."""
+    text = setting(value)
+    return f"{text}.0" if percent and text.isdigit() else text
+
+
+def energy(joules: float) -> tuple[str, str]:
+    """Return an energy and its unit: joules, from a hundred of them on kilojoules."""
+    if not math.isfinite(joules):
+        return DASH, ""
+    if joules < 0.1:
+        return r"$<$\,0.1", "J"
+    return (_decimals(joules, 1), "J") if joules < 100 else (_decimals(joules / 1000, 1), "kJ")
 
 
 def duration(seconds: float | None) -> tuple[str, str]:

@@ -6,7 +6,7 @@ put in, so a section can be extended as well as replaced. Everything that a temp
 escaped unless it is LaTeX of our own (`Tex`), so no word of a study or of data is ever run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from smalltune.core.errors import LatexError
 from smalltune.core.plugins import nearest
 from smalltune.paper.escape import Tex, escape
 from smalltune.paper.lint import Vocabulary, lint
+from smalltune.paper.templates import environment
 
 __all__ = ["SECTIONS", "author_texts", "render", "write_sections"]
 
@@ -91,22 +92,8 @@ def write_sections(
 
 @cache
 def _templates() -> Any:
-    """Return the environment whose delimiters LaTeX does not know: `<< value >>`, `<% if %>`."""
-    import jinja2
+    return environment("sections", _latex)
 
-    finalize: Callable[[Any], Tex] = lambda value: Tex("") if value is None else escape(value)  # noqa: E731
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("sections")),
-        block_start_string="<%",
-        block_end_string="%>",
-        variable_start_string="<<",
-        variable_end_string=">>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=finalize,
-        autoescape=False,
-    )
+
+def _latex(value: Any) -> Tex:
+    return Tex("") if value is None else escape(value)

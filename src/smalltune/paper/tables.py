@@ -7,13 +7,15 @@ from smalltune.analysis.contrasts import Contrast
 from smalltune.analysis.intervals import Estimate
 from smalltune.analysis.results import Results
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.facts import MODEL_FACTS, SPLITS
 from smalltune.paper.measures import contrast_name, score_name
 from smalltune.paper.naming import Names, heading, inline
 from smalltune.paper.numbers import Numbers, macro_name
-from smalltune.paper.view import StudyView
+from smalltune.paper.view import MODEL_FACTS, StudyView
 
-__all__ = ["cell", "contrast_table", "cost_table", "data_table", "model_table", "score_table"]
+__all__ = [
+    "cell", "contrast_table", "cost_table", "floating", "model_table", "place_heading",
+    "score_table", "table", "tabular",
+]  # fmt: skip
 
 Rows = Iterable[Sequence[str]]
 COVERS = {
@@ -31,21 +33,33 @@ def table(
 
     A table that is wider than its column is made smaller (`\\fittable` in paper.tex).
     """
-    width = len(head)
+    return floating(name, caption, tabular(columns, head, rows), wide=wide)
+
+
+def tabular(columns: str, head: Sequence[str], rows: Rows) -> str:
+    """Return the table itself, as wide as its column at most."""
     lines = []
     for row in rows:
         if len(row) == 1:
-            lines += [r"\addlinespace", rf"\multicolumn{{{width}}}{{@{{}}l}}{{{row[0]}}} \\"]
+            heading = rf"\multicolumn{{{len(head)}}}{{@{{}}l}}{{{row[0]}}} \\"
+            lines += [r"\addlinespace", heading]
         else:
             lines.append(" & ".join(row) + r" \\")
-    star = "*" if wide else ""
     body = "\n".join(lines).removeprefix("\\addlinespace\n")
+    return (
+        f"\\begin{{lrbox}}{{\\tablebox}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n"
+        f"\\toprule\n{' & '.join(head)} \\\\\n\\midrule\n{body}\n\\bottomrule\n"
+        "\\end{tabular}\n\\end{lrbox}\n\\fittable\n"
+    )
+
+
+def floating(name: str, caption: str, inside: str, *, wide: bool = False) -> Tex:
+    """Return what is inside as a float with a caption above it, called `tab:<name>`."""
+    star = "*" if wide else ""
     return Tex(
         f"\\begin{{table{star}}}[tb]\n\\centering\n\\caption{{{caption}}}\n"
         f"\\label{{tab:{name}}}\n\\footnotesize\\setlength{{\\tabcolsep}}{{3.5pt}}\n"
-        f"\\begin{{lrbox}}{{\\tablebox}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n"
-        f"\\toprule\n{' & '.join(head)} \\\\\n\\midrule\n{body}\n\\bottomrule\n"
-        f"\\end{{tabular}}\n\\end{{lrbox}}\n\\fittable\n\\end{{table{star}}}\n"
+        f"{inside}\\end{{table{star}}}\n"
     )
 
 
@@ -61,14 +75,16 @@ def score_table(view: StudyView, scores: Sequence[Estimate], numbers: Numbers) -
     test = [one for one in scores if one.metric == main.name]
     shares = ", shares in percent" if any(m.percent for m in view.metrics) else ""
     head = ["Method", "Dev", "Test", r"\intervalLevel{} interval"]
-    head += [_title(m.title) for m in others] + ["Seeds"]
+    head += [_title(m.title) for m in others] + ["Seeds"] * bool(view.seeded)
     rows: list[list[str]] = []
     places = _places(view, test)
     several = len(places) > 1
+    alone = " A dash under seeds: the method draws nothing at random here and ran once."
+    alone = alone if 0 < len(view.seeded) < len(view.methods) else ""
     for place in places:
         here = [one for one in test if one.task == place[0] and one.model in (place[1], "-")]
         if several:
-            rows.append([_place(view, *place)])
+            rows.append([place_heading(view, *place)])
         for one in here:
             base = score_name(names, one)
             with_others = [
@@ -78,11 +94,11 @@ def score_table(view: StudyView, scores: Sequence[Estimate], numbers: Numbers) -
             seeds = str(rf"\cell{{\{base}Seeds}}") if one.seeds else "--"
             method = str(escape(view.method(one.method).title))
             own = [cell(numbers, f"{base}{word}") for word in ("Dev", "", "Interval")]
-            rows.append([method, *own, *with_others, seeds])
+            rows.append([method, *own, *with_others, seeds][: len(head)])
     return table(
         "scores",
-        f"Scores by method{shares}. Dev, test and interval: {inline(main.title)}. {_covers(test)} "
-        "A dash under seeds: the method draws nothing at random here and ran once.",
+        f"Scores by method{shares}. Dev, test and interval: {inline(main.title)}. "
+        f"{_covers(view, test)}{alone}",
         "l" + "r" * (len(head) - 1),
         head,
         rows,
@@ -90,12 +106,13 @@ def score_table(view: StudyView, scores: Sequence[Estimate], numbers: Numbers) -
     )
 
 
-def _covers(test: Sequence[Estimate]) -> str:
+def _covers(view: StudyView, test: Sequence[Estimate]) -> str:
     """Return which chance the intervals cover, and how many items and seeds there are."""
     both = [one for one in test if one.levels == ("seeds", "items")]
     single = [one for one in test if one.levels == ("items",)]
-    said = r"Means over \seedsCount{} paired seeds; " if both else ""
-    said += "intervals cover " + ("seeds and test items" if both else COVERS[("items",)])
+    seeds = ("paired " if view.paired else "") + "seeds"
+    said = rf"Means over \seedsCount{{}} {seeds}; intervals" if both else "Intervals"
+    said += " cover " + ("seeds and test items" if both else COVERS[("items",)])
     if both and single:
         said += ", for methods without seeds the test items alone"
     tasks = dict.fromkeys(one.task for one in test)
@@ -111,41 +128,47 @@ def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numb
     """Return each declared contrast with its interval, p-values and verdict."""
     rows: list[list[str]] = []
     place = ""
+    exact = not all(math.isnan(one.p) for one in contrasts)
+    unpaired = " A dash: too few seeds are paired for an exact test." if exact else ""
     for one in contrasts:
         metric = view.metric(one.estimate.metric)
-        where = _place(view, one.estimate.task, one.estimate.model)
+        where = place_heading(view, one.estimate.task, one.estimate.model)
         before, place = place, f"{where}, {escape(inline(metric.title))}"
         if place != before:
             rows.append([place])
         a, b = (escape(view.method(m).title) for m in (one.a, one.b))
-        names = [("difference",), ("difference", "interval"), ("p",), ("pItems",)]
+        names = [("difference",), ("difference", "interval"), *[("p",)] * exact, ("pItems",)]
         found = [cell(numbers, contrast_name(view, one, *name)) for name in names]
         rows.append([rf"{a} $-$ {b}", *found])
+    seeds = "paired seeds" if view.paired else "seeds"
     paired = not any(math.isnan(one.p) for one in contrasts)
     caption = (
-        r"Declared contrasts: mean difference over \seedsCount{} paired seeds with its "
+        rf"Declared contrasts: mean difference over \seedsCount{{}} {seeds} with its "
         r"\intervalLevel{} interval over seeds and test items (percentage points for shares), the "
         "exact two-sided sign-flip $p$ over seeds, and the $p$ of the interval, over "
         r"seeds and items. With \seedsCount{} seeds the exact $p$ cannot be smaller than "
         rf"\{contrast_name(view, contrasts[0], 'pSmallest')}."
         if paired
-        else r"Declared contrasts: mean difference with its \intervalLevel{} interval over what "
-        "varies (percentage points for shares) and the $p$ of the interval. A dash: too few seeds "
-        "are paired for an exact test."
+        else r"Declared contrasts: difference with its \intervalLevel{} interval over what "
+        f"varies (percentage points for shares) and the $p$ of the interval.{unpaired}"
     )
-    head = ["Contrast", "Diff.", "Interval", "Exact $p$", "Seeds and items $p$"]
-    return table("contrasts", caption, "lrrrr", head, rows)
+    last = "Seeds and items $p$" if exact else "$p$"
+    head = ["Contrast", "Diff.", "Interval", *["Exact $p$"] * exact, last]
+    return table("contrasts", caption, "l" + "r" * (len(head) - 1), head, rows)
 
 
 def cost_table(view: StudyView, results: Results, numbers: Numbers) -> Tex:
     """Return what a trial of each method costs."""
     names = Names(view)
-    head = ["Method", "Trainable", r"Share (\%)", "Training", "CPU", "Memory (MB)"]
+    trains = any(method.trains for method in view.methods)
+    size = {"trainable": "Trainable", "trainableShare": r"Share (\%)"} if trains else {}
+    time = {"trainTime": "Training" if trains else "Time", "cpuTime": "CPU"}
+    head = ["Method", *size.values(), *time.values(), "Memory (MB)"]
     rows: list[list[str]] = []
     places = [(task, model) for task in results.tasks for model in results.models or ("-",)]
     for task, model in places:
         if len(places) > 1:
-            rows.append([_place(view, task, model)])
+            rows.append([place_heading(view, task, model)])
         for own, method, at in results.cells:
             if at != task or own not in (model, "-"):
                 continue
@@ -153,38 +176,21 @@ def cost_table(view: StudyView, results: Results, numbers: Numbers) -> Tex:
             def number(word: str, method: str = method, task: str = task, own: str = own) -> str:
                 return names.of(word, method, task=task, model=own)
 
-            times = [_with_unit(numbers, number(word)) for word in ("trainTime", "cpuTime")]
-            sizes = [cell(numbers, number(word)) for word in ("trainable", "trainableShare")]
+            times = [_with_unit(numbers, number(word)) for word in time]
+            sizes = [cell(numbers, number(word)) for word in size]
             title = str(escape(view.method(method).title))
             rows.append([title, *sizes, *times, cell(numbers, number("peakMemory"))])
-    caption = (
-        "Cost of one trial, mean over its trials: trainable parameters and their share, time of "
-        "the training loop (for methods without a language model, of fitting and predicting "
-        "together), CPU time of training and all predictions, and the highest memory of a "
-        "process. A dash: not applicable."
+    which = (
+        "trainable parameters and their share, time of the training loop (for methods without a "
+        "language model, of fitting and predicting together)"
+        if trains
+        else "time of fitting and predicting together"
     )
-    return table("costs", caption, "lrrrrr", head, rows)
-
-
-def data_table(view: StudyView, numbers: Numbers) -> Tex:
-    """Return rows, labels and lengths of each split."""
-    names, rows = Names(view), []
-    for task in view.tasks:
-        if len(view.tasks) > 1:
-            rows.append([str(escape(heading(task.title)))])
-        for split in SPLITS:
-
-            def number(*words: str, split: str = split, task: str = task.name) -> str:
-                return cell(numbers, names.of(*words, task=task))
-
-            labels = [number("rows", split, label) for label in task.labels.values()]
-            counts = " / ".join(labels) if 0 < len(labels) <= 4 else "--"
-            words = [number("words", split), number("longest", split)]
-            rows.append([heading(split), number("rows", split), counts, *words])
-    order = " / ".join(str(escape(w)) for w in view.tasks[0].labels.values())
-    said = f" ({order})" if len(view.tasks) == 1 and 0 < len(view.tasks[0].labels) <= 4 else ""
-    caption = f"Data: rows, rows by label{said}, and the mean and greatest number of words per row."
-    return table("data", caption, "lrcrr", ["", "Rows", "By label", "Words", "Longest"], rows)
+    caption = (
+        f"Cost of one trial, mean over its trials: {which}, CPU time of training and all "
+        "predictions, and the highest memory of a process. A dash: not applicable."
+    )
+    return table("costs", caption, "l" + "r" * (len(head) - 1), head, rows)
 
 
 def model_table(view: StudyView, numbers: Numbers) -> Tex:
@@ -200,7 +206,8 @@ def model_table(view: StudyView, numbers: Numbers) -> Tex:
     return table("models", caption, "l" + "r" * len(view.models), head, rows)
 
 
-def _place(view: StudyView, task: str, model: str) -> str:
+def place_heading(view: StudyView, task: str, model: str) -> str:
+    """Return a task's title as a heading, with the model's where there are several."""
     title = next((t.title for t in view.tasks if t.name == task), task)
     several = len(view.models) > 1 and model != "-"
     said = next((m.title for m in view.models if m.name == model), model)

@@ -1,4 +1,4 @@
-"""Trace: from a number of the paper back to its formula, its trials and the jobs that made it."""
+"""Trace: from a number of the paper, or from a trial, back to the jobs that made it."""
 
 import json
 from collections.abc import Iterator
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from smalltune.core.errors import LatexError, StoreError
+from smalltune.core.job import Job, Trial
 from smalltune.core.plugins import nearest
 from smalltune.core.store import Store
 
-__all__ = ["Origin", "Trace", "trace"]
+__all__ = ["Origin", "Step", "Trace", "TrialTrace", "trace", "trace_trial"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,64 @@ class Trace:
             versions = ", ".join(f"{n} {v}" for n, v in origin.packages.items())
             said = f"{origin.stage}, {made}, {origin.finished}" if origin.stage else "not stored"
             yield f"{indent}{origin.key[:12]} {said}" + (f" ({versions})" if versions else "")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job of a trial: what it is called, its key, and whether its answer is stored.
+
+    `state` is done, dropped (done, but its files were removed after use), failed or missing.
+    """
+
+    label: str
+    stage: str
+    key: str
+    state: str
+    seconds: float | None = None
+    finished: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TrialTrace:
+    """A trial's jobs in the order in which they run."""
+
+    id: str
+    steps: tuple[Step, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return the trace as JSON."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the trace as text for a terminal."""
+        yield self.id
+        for step in self.steps:
+            more = [f"{step.seconds:.1f} s"] if step.seconds is not None else []
+            more += [text for text in (step.finished, step.reason) if text]
+            said = ", ".join([step.state, *more])
+            yield f"  {step.key[:12]} {step.label or step.stage}: {said}"
+
+
+def trace_trial(trial: Trial, store: Store) -> TrialTrace:
+    """Return the jobs behind all scores of a trial, inputs first, each with its state."""
+    seen: set[str] = set()
+    jobs = [job for score in trial.evaluations.values() for job in score.walk(seen)]
+    return TrialTrace(trial.id, tuple(_step(job, store) for job in jobs))
+
+
+def _step(job: Job, store: Store) -> Step:
+    failure = store.failure(job.key)
+    if not store.known(job.key):
+        reason = str(failure["reason"]) if failure else ""
+        return Step(
+            job.label, job.stage, job.key, "failed" if failure else "missing", None, "", reason
+        )
+    made = store.provenance(job.key)
+    state = "done" if store.has(job.key) else "dropped"
+    return Step(
+        job.label, job.stage, job.key, state, made.get("seconds"), made.get("finished") or ""
+    )
 
 
 def trace(folder: Path, number: str, store: Store | None = None) -> Trace:

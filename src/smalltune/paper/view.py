@@ -10,20 +10,35 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "MODEL_FACTS",
     "ContrastView",
     "MethodView",
     "MetricView",
     "ModelView",
+    "PublishedView",
     "StudyView",
     "TaskView",
 ]
+
+
+# What a model may tell of itself, in the order of the paper's table.
+MODEL_FACTS: Mapping[str, str] = {
+    "parameters": "parameters",
+    "embedding_parameters": "of these in the embedding",
+    "layers": "layers",
+    "hidden": "hidden size",
+    "heads": "attention heads",
+    "context": "context (tokens)",
+    "vocabulary": "vocabulary",
+    "pretraining_tokens": "tokens of pre-training",
+}
 
 
 @dataclass(frozen=True)
 class ModelView:
     """A base model: `source` as the study names it, `digest` or commit as the lock pins it.
 
-    `facts` are its architecture and size, by the names of `MODEL_FACTS` in `paper.facts`:
+    `facts` are its architecture and size, by the names of `MODEL_FACTS`:
     parameters, embedding_parameters, vocabulary, hidden, layers, heads, context, dtype,
     pretraining_tokens. What is unknown is left out and prints as a dash.
     """
@@ -44,8 +59,9 @@ class ModelView:
 class TaskView:
     """A task: where its rows come from, how a model is asked, and what the lock pins.
 
-    `files` maps a role (train, dev, test) to where the file lies, `digests` to its SHA-256,
-    `labels` a label's value in the data to the word that the model is asked for.
+    `files` maps a role (train, dev, test; `train 2` for the second of several files) to where the
+    file lies, `digests` to its SHA-256, `labels` a label's value in the data to the word that the
+    model is asked for. `hub` names the data set on the hub and its commit, where it is from there.
     """
 
     name: str
@@ -57,8 +73,10 @@ class TaskView:
     labels: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+    hub: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     limit: Mapping[str, int] = field(default_factory=dict)
+    language: str = ""
     licence: str = ""
     link: str = ""
     cite: tuple[str, ...] = ()
@@ -69,7 +87,9 @@ class MethodView:
     """A method as the study uses it: `name` in the study, `method` the plug-in behind it.
 
     `options` are all its hyperparameters, `training` the shared training settings with the
-    method's own values filled in (empty where nothing is trained by gradients).
+    method's own values filled in (empty where nothing is trained by gradients); `tuned` are the
+    values that were tried, by hyperparameter of either. `starts_at_base` is False for a method
+    that takes a model's architecture and draws its weights anew.
     """
 
     name: str
@@ -82,6 +102,8 @@ class MethodView:
     trains: bool = False
     uses_model: bool = False
     uses_rows: bool = False
+    starts_at_base: bool = True
+    tuned: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     cite: tuple[str, ...] = ()
 
 
@@ -108,8 +130,26 @@ class MetricView:
 
 
 @dataclass(frozen=True)
+class PublishedView:
+    """A score that somebody else published: a percentage where the metric is printed as one.
+
+    `on` says which rows it was measured on, `note` what else differs from this study.
+    """
+
+    task: str
+    model: str
+    metric: str
+    value: float
+    on: str
+    citation: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class StudyView:
     """A study as its paper tells it.
+
+    `models` are those that one of its methods asks.
 
     `folder` is the study's folder and `text` the author's prose in it (None when there is none);
     `files` are the study file and the lock, for the bundle; `lock` holds the lock's digest and
@@ -127,6 +167,7 @@ class StudyView:
     contrasts: tuple[ContrastView, ...]
     metrics: tuple[MetricView, ...]
     primary: str
+    published: tuple[PublishedView, ...] = ()
     author: str = "The smalltune contributors"
     training: Mapping[str, Any] = field(default_factory=dict)
     tuned: bool = False
@@ -137,6 +178,16 @@ class StudyView:
     lock: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
+
+    @property
+    def seeded(self) -> tuple[MethodView, ...]:
+        """The methods that draw something at random, and so run once with each seed."""
+        return tuple(m for m in self.methods if m.trains or (m.uses_rows and self.drawn))
+
+    @property
+    def paired(self) -> bool:
+        """Tell whether there are seeds to pair: several, of more than one method."""
+        return len(self.seeds) > 1 and len(self.seeded) > 1
 
     @property
     def drawn(self) -> bool:

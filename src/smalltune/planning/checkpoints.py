@@ -15,7 +15,7 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.core.keys import file_digest, key_of
 
-__all__ = ["TOKENISER_FILES", "Checkpoint", "excerpt", "facts", "read_checkpoint"]
+__all__ = ["TOKENISER_FILES", "Checkpoint", "excerpt", "facts", "read_checkpoint", "read_config"]
 
 TOKENISER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -65,6 +65,11 @@ def read_checkpoint(folder: Path, *, weights: bool = True) -> Checkpoint:
     )
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return what a reader wants to know of the configuration in a model's folder."""
+    return excerpt(_config(folder))
+
+
 def excerpt(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a reader wants to know of a configuration."""
     return {name: config[name] for name in _KEPT if config.get(name) is not None}
@@ -104,8 +109,8 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _tensors(folder: Path) -> list[dict[str, Any]]:
-    """Return the headers' entries of all safetensors files of a folder."""
-    paths = sorted(folder.glob("*.safetensors"))
+    """Return the headers' entries of the safetensors files that a model is loaded from."""
+    paths = _weights(folder)
     pickles = [p for pattern in ("*.bin", "*.pt", "*.pth") for p in sorted(folder.glob(pattern))]
     if not paths and pickles:
         raise ModelError(
@@ -115,6 +120,24 @@ def _tensors(folder: Path) -> list[dict[str, Any]]:
     if not paths:
         raise ModelError(f"{folder}: no *.safetensors: for a model without weights say `config:`")
     return [tensor for path in paths for tensor in _header(path)]
+
+
+def _weights(folder: Path) -> list[Path]:
+    """Return the files that Transformers reads; others may hold the same weights once more."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if not index.is_file():
+        return sorted(folder.glob("*.safetensors"))
+    try:
+        named = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        paths = [folder / name for name in named]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ModelError(f"{index}: not an index of safetensors files: is it whole?") from None
+    for path in paths:
+        if not path.is_file():
+            raise ModelError(f"{path}: no such file, and {index.name} names it. Get it again")
+    return paths
 
 
 def _header(path: Path) -> list[dict[str, Any]]:

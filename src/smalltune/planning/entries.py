@@ -13,6 +13,7 @@ from smalltune.core.errors import StudyError
 from smalltune.core.plugins import load, names, nearest
 from smalltune.engine.training import Training
 from smalltune.models.sources import embedded_folder
+from smalltune.planning.data_sources import DataReader
 from smalltune.planning.options import build, check, names_of
 from smalltune.planning.schema import MethodEntry, ModelEntry, TaskEntry
 from smalltune.planning.spec import MethodSpec, ModelSpec, Said, TaskSpec
@@ -93,7 +94,7 @@ class Entries:
         if not getattr(task, "labels", True):
             text = "'labels' is missing: it maps each value of the label column to a word"
             self.problems.add(place, f"tasks.{name}: {text}")
-        files = self._files(kind, entry.files, place)
+        data = DataReader(self.folder, self.problems, place, kind).read(entry)
         said = Said(
             title=entry.title or getattr(kind, "title", "") or name,
             why=entry.why,
@@ -101,23 +102,12 @@ class Entries:
             licence=entry.licence or kind.licence,
             link=entry.link or kind.link,
             citation=tuple(entry.citation) or ((kind.citation,) if kind.citation else ()),
+            language=entry.language or kind.language,
         )
-        return TaskSpec(name, entry.kind or name, options, files, entry.limit.train, said)
-
-    def _files(self, kind: Any, given: Mapping[str, str], place: Place) -> dict[str, str]:
-        """Return the data files by role: the study's, or those that come with the task."""
-        at, files = (*place, "files"), {**kind.files, **given}
-        for role, path in given.items():
-            if kind.roles and role not in kind.roles:
-                self.problems.add((*at, role), f"no role {role!r}. {nearest(role, kind.roles)}")
-            here = self.folder / Path(path).expanduser()
-            if not path.startswith("embedded:") and not here.is_file():
-                self.problems.add((*at, role), f"no file {path!r} in {self.folder.name}/")
-        needed = [role for role in kind.roles if role != "dev"] or ["text"][: not files]
-        missing = [role for role in needed if role not in files]
-        if missing:
-            self.problems.add(at, f"{'.'.join(at)} names no {missing[0]!r} file")
-        return files
+        return TaskSpec(
+            name, entry.kind or name, options, data.files, entry.limit.train, said,
+            data.source, data.config, data.revision, data.splits, data.perhaps,
+        )  # fmt: skip
 
     # Methods
 

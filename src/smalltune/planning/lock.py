@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,24 @@ __all__ = [
     "Lock",
     "LockedFile",
     "LockedModel",
+    "LockedTask",
     "fingerprint",
     "lock_path",
     "read_lock",
     "write_lock",
 ]
 
-FORMAT = 1
+FORMAT = 2
+"""Raised when a lock of the format before cannot be read any more."""
 
 
 @dataclass(frozen=True)
 class LockedModel:
-    """A model as pinned: `ref` says where it lies, `digest` and `tokeniser` what it holds."""
+    """A model as pinned: `ref` says where it lies, `digest` and `tokeniser` what it holds.
+
+    `files` has the SHA-256 of each file of a hub model. A digest is over contents alone: the same
+    files have the same one on the hub and in a folder.
+    """
 
     source: str
     ref: str
@@ -44,6 +50,7 @@ class LockedModel:
     parameters: int | None
     dtype: str
     config: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def context(self) -> int | None:
@@ -54,7 +61,7 @@ class LockedModel:
 
 @dataclass(frozen=True)
 class LockedFile:
-    """A data file as pinned; `path` is as the study file writes it."""
+    """A data file as pinned; `path` is as the study file writes it, or a reference to the hub."""
 
     path: str
     sha256: str
@@ -62,11 +69,33 @@ class LockedFile:
 
 
 @dataclass(frozen=True)
+class LockedTask:
+    """A task's data as pinned: each role's files in order, and where those of the hub are from.
+
+    `source` (`hub:OWNER/NAME` or a folder), `config`, `revision` and `splits` are what the study
+    asked for; `commit` is what the hub's names meant.
+    """
+
+    files: Mapping[str, Sequence[LockedFile]]
+    source: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    splits: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
+
+    def same_question(self, other: "LockedTask") -> bool:
+        """Tell whether the study asks for the same data by the same names."""
+        return (self.source, self.config, self.revision, dict(self.splits)) == (
+            other.source, other.config, other.revision, dict(other.splits),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Lock:
     """Everything that a study's names mean."""
 
     models: Mapping[str, LockedModel]
-    tasks: Mapping[str, Mapping[str, LockedFile]]
+    tasks: Mapping[str, LockedTask]
     dtype: str
     environment: Mapping[str, Any]
     date: str = field(default="", compare=False)
@@ -84,13 +113,10 @@ def read_lock(path: Path) -> Lock | None:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["format"] != FORMAT:
-            raise ValueError(f"format {raw['format']} is not {FORMAT}")
+            raise ValueError(f"it has format {raw['format']}, this smalltune reads {FORMAT}")
         return Lock(
             models={name: LockedModel(**model) for name, model in raw["models"].items()},
-            tasks={
-                name: {role: LockedFile(**file) for role, file in files.items()}
-                for name, files in raw["tasks"].items()
-            },
+            tasks={name: _task(task) for name, task in raw["tasks"].items()},
             dtype=raw["dtype"],
             environment=raw["environment"],
             date=raw["date"],
@@ -99,6 +125,13 @@ def read_lock(path: Path) -> Lock | None:
         raise StudyError(
             f"{path.name}: cannot be read ({error}). `smalltune lock STUDY` writes it anew"
         ) from None
+
+
+def _task(raw: Mapping[str, Any]) -> LockedTask:
+    files = {
+        role: tuple(LockedFile(**file) for file in each) for role, each in raw["files"].items()
+    }
+    return LockedTask(**{**raw, "files": files})
 
 
 def write_lock(path: Path, lock: Lock) -> Lock:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from smalltune.core.errors import DataError, ModelError, SmalltuneError, StudyError
-from smalltune.core.keys import file_digest
+from smalltune.core.keys import file_digest, key_of
+from smalltune.hub import pin_data, pin_model
 from smalltune.models.sources import embedded_folder, locate_file
-from smalltune.planning.checkpoints import read_checkpoint
-from smalltune.planning.hub import pin
+from smalltune.planning.checkpoints import TOKENISER_FILES, read_checkpoint, read_config
 from smalltune.planning.lock import (
     Lock,
     LockedFile,
     LockedModel,
+    LockedTask,
     fingerprint,
     lock_path,
     read_lock,
@@ -38,7 +39,7 @@ def lock_anew(study: StudySpec) -> Lock:
         before = None
     lock = Lock(
         models={model.name: _model(study, model) for model in study.models},
-        tasks={task.name: _files(study, task) for task in study.tasks},
+        tasks={task.name: _data(study, task) for task in study.tasks},
         dtype=_dtype(study.dtype),
         environment=fingerprint(),
     )
@@ -48,7 +49,7 @@ def lock_anew(study: StudySpec) -> Lock:
 def lock_in_force(study: StudySpec) -> tuple[Lock, list[str]]:
     """Return the study's lock and warnings; local names that are new in the study are added.
 
-    Raises StudyError when a locked file has changed or a hub model is not locked yet.
+    Raises StudyError when a locked file has changed or a name of the hub is not locked yet.
     """
     path = lock_path(study.document.path)
     before = read_lock(path)
@@ -85,17 +86,7 @@ def _model(study: StudySpec, model: ModelSpec) -> LockedModel:
     scheme, _, rest = model.source.partition(":")
     try:
         if scheme == "hub":
-            pinned = pin(rest, model.revision)
-            return LockedModel(
-                source=model.source,
-                ref=f"hub:{rest}@{pinned.commit}",
-                revision=model.revision,
-                digest=pinned.commit,
-                tokeniser=pinned.tokeniser,
-                parameters=pinned.parameters,
-                dtype="",
-                config=pinned.config,
-            )
+            return _hub_model(model, rest)
         folder = Path(study.place_of(rest))
         if scheme == "embedded":
             folder = embedded_folder() / "models" / rest
@@ -114,6 +105,27 @@ def _model(study: StudySpec, model: ModelSpec) -> LockedModel:
     )
 
 
+def _hub_model(model: ModelSpec, name: str) -> LockedModel:
+    """Return a hub model as it is now, its digests made of the same parts as a folder's."""
+    pinned = pin_model(name, model.revision)
+    tokeniser = {file: pinned.files[file] for file in TOKENISER_FILES if file in pinned.files}
+    if not tokeniser:
+        raise ModelError(f"{name}: no tokenizer.json on the hub: name a folder with both")
+    weights = {file: d for file, d in pinned.files.items() if file.endswith(".safetensors")}
+    whole = {"config.json": pinned.files["config.json"], **tokeniser, **weights}
+    return LockedModel(
+        source=model.source,
+        ref=f"hub:{name}@{pinned.commit}",
+        revision=model.revision,
+        digest=key_of(whole),
+        tokeniser=key_of(tokeniser),
+        parameters=pinned.parameters,
+        dtype=pinned.dtype,
+        config=read_config(pinned.folder),
+        files=pinned.files,
+    )
+
+
 def _still(study: StudySpec, model: ModelSpec, before: Lock | None) -> LockedModel:
     """Return the locked model after comparing it with what lies there; lock a new local one."""
     locked = before.models.get(model.name) if before else None
@@ -121,11 +133,7 @@ def _still(study: StudySpec, model: ModelSpec, before: Lock | None) -> LockedMod
     if model.source.startswith("hub:"):
         if locked and same:
             return locked
-        where = _where(study, "models", model.name)
-        raise StudyError(
-            f"{where}: {model.source.removeprefix('hub:')} is not locked yet: run "
-            "`smalltune lock STUDY` once (it asks the hub which commit is meant)"
-        )
+        raise _unlocked(study, model.source, "models", model.name)
     now = _model(study, model)
     if locked and same and locked.digest != now.digest:
         raise _changed(study, f"the model {model.name!r} ({model.source})")
@@ -136,25 +144,71 @@ def _revision(model: ModelSpec) -> str | None:
     return model.revision if model.source.startswith("hub:") else None
 
 
-def _files(study: StudySpec, task: TaskSpec) -> dict[str, LockedFile]:
-    """Return a task's data files as they are now."""
+def _data(study: StudySpec, task: TaskSpec) -> LockedTask:
+    """Return a task's data as they are now, the hub's included."""
+    here = _here(study, task)
+    if task.hub is None:
+        return here
+    roles: dict[str, str] = {}
+
+    def wanted(there: list[str]) -> list[str]:
+        used = set(task.splits.values())
+        more = {r: s for r, s in task.perhaps.items() if s in there and s not in used}
+        roles.update({**task.splits, **more})
+        return list(dict.fromkeys(roles.values()))
+
+    try:
+        pinned = pin_data(task.hub, task.config, task.revision, wanted)
+    except DataError as error:
+        raise StudyError(f"{_where(study, 'tasks', task.name)}: {error}") from error
+    start = f"hub:{pinned.name}@{pinned.commit}/"
+    files = {
+        role: tuple(LockedFile(start + f.path, f.sha256, f.bytes) for f in pinned.splits[split])
+        for role, split in roles.items()
+    }
+    in_order = dict(sorted({**files, **here.files}.items()))
+    return dataclasses.replace(here, files=in_order, commit=pinned.commit)
+
+
+def _here(study: StudySpec, task: TaskSpec) -> LockedTask:
+    """Return a task's data files on this machine as they are now."""
     found = {}
-    for role, source in task.files.items():
+    for role, sources in sorted(task.files.items()):
         try:
-            path = locate_file(study.place_of(source))
-            found[role] = LockedFile(source, file_digest(path), path.stat().st_size)
+            paths = [(source, locate_file(study.place_of(source))) for source in sources]
+            found[role] = tuple(
+                LockedFile(source, file_digest(path), path.stat().st_size) for source, path in paths
+            )
         except (DataError, OSError) as error:
             raise StudyError(f"{_where(study, 'tasks', task.name)}: {error}") from error
-    return found
+    asked = {**task.perhaps, **task.splits}
+    return LockedTask(found, task.source, task.config, task.revision, asked)
 
 
-def _unchanged(study: StudySpec, task: TaskSpec, before: Lock | None) -> dict[str, LockedFile]:
-    """Return a task's data files after comparing them with the lock."""
-    now = _files(study, task)
-    for role, file in (before.tasks.get(task.name, {}) if before else {}).items():
-        if role in now and now[role].path == file.path and now[role] != file:
-            raise _changed(study, f"the {role} data of {task.name!r} ({file.path})")
-    return now
+def _unchanged(study: StudySpec, task: TaskSpec, before: Lock | None) -> LockedTask:
+    """Return a task's data after comparing them with the lock; lock new local ones."""
+    locked, now = before.tasks.get(task.name) if before else None, _here(study, task)
+    same = locked is not None and locked.same_question(now)
+    for role, files in (locked.files if locked else {}).items():
+        for old, new in zip(files, now.files.get(role, ()), strict=False):
+            if old.path == new.path and old != new:
+                raise _changed(study, f"the {role} data of {task.name!r} ({old.path})")
+    if task.hub is None:
+        if locked and same and task.source and locked.files != now.files:
+            raise _changed(study, f"the data of {task.name!r} (the files in {task.source})")
+        return now
+    if locked is None or not same:
+        raise _unlocked(study, task.source or "", "tasks", task.name)
+    pinned = {role: files for role, files in locked.files.items() if role not in now.files}
+    in_order = dict(sorted({**pinned, **now.files}.items()))
+    return dataclasses.replace(locked, files=in_order)
+
+
+def _unlocked(study: StudySpec, source: str, *place: str) -> SmalltuneError:
+    return StudyError(
+        f"{_where(study, *place)}: {source.removeprefix('hub:')} is not locked yet: run "
+        "`smalltune lock STUDY` once (it asks the hub which commit is meant)"
+    )
 
 
 def _changed(study: StudySpec, what: str) -> SmalltuneError:

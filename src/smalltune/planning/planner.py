@@ -113,12 +113,16 @@ class _Builder:
 
     def _prepare(self, task_name: str) -> Job:
         task = self.names[task_name]
-        files = self.lock.tasks[task_name]
+        files = self.lock.tasks[task_name].files
         spec = {
             "task": _task(task, task.task.data_options()),
-            "files": {role: file.sha256 for role, file in files.items()},
+            "files": {role: [file.sha256 for file in each] for role, each in files.items()},
         }
-        sources = {role: self.study.place_of(file.path) for role, file in files.items()}
+        sources = {
+            f"{role}/{n}": self.study.place_of(file.path)
+            for role, each in files.items()
+            for n, file in enumerate(each)
+        }
         return _job("prepare", spec, {}, sources, f"prepare {task_name}")
 
     def _tokens(self, model_name: str, task_name: str) -> Job:

@@ -8,6 +8,7 @@ from smalltune.core.plugins import nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
 from smalltune.planning.options import build, check
+from smalltune.planning.published import read_published
 from smalltune.planning.schema import StudyFile, check_shape
 from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Document, Problems, parse_value, read_document
@@ -103,6 +104,11 @@ class _Reader:
             tuning_seed=shape.tuning.seed,
             tuning_metric=self.entries.among(select, metrics, ("tuning", "metric"), "metric"),
             contrasts=self.contrasts(primary, metrics),
+            published=read_published(
+                shape.published,
+                {t.name: [m for m in metrics if m in t.task.metrics or "." in m] for t in tasks},
+                self.problems,
+            ),
             metrics=metrics,
             primary=primary,
             alpha=shape.alpha,

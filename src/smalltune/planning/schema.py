@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from smalltune.core.plugins import nearest
+from smalltune.planning.published import PublishedEntry
 from smalltune.planning.yaml_lines import Problems
 
 __all__ = ["MethodEntry", "ModelEntry", "StudyFile", "TaskEntry", "check_shape", "in_words"]
@@ -19,6 +20,7 @@ __all__ = ["MethodEntry", "ModelEntry", "StudyFile", "TaskEntry", "check_shape",
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Files = Annotated[list[str], Field(min_length=1)]
 
 
 class _Closed(BaseModel):
@@ -60,13 +62,22 @@ class Limit(_Closed):
 
 
 class TaskEntry(_Open):
-    """A task: one of smalltune's by its name, or a `kind` with `files` of one's own."""
+    """A task: one of smalltune's by its name, or a `kind` with data of one's own.
+
+    The data are `files` by role, or a `source` (hub id or folder) whose `splits` the roles are;
+    `config` and `revision` choose among what a hub id has.
+    """
 
     kind: str | None = None
-    files: dict[Word, str] = Field(default_factory=dict)
+    source: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    splits: dict[Word, str] = Field(default_factory=dict)
+    files: dict[Word, Files] = Field(default_factory=dict)
     limit: Limit = Limit()
     title: str | None = None
     about: str = ""
+    language: str = ""
     licence: str = ""
     link: str = ""
     citation: list[str] = Field(default_factory=list)
@@ -118,6 +129,7 @@ class StudyFile(_Closed):
     tuning: TuningEntry = TuningEntry()
     seeds: Annotated[list[Seed], Field(min_length=1)]
     contrasts: list[ContrastEntry] = Field(default_factory=list)
+    published: list[PublishedEntry] = Field(default_factory=list)
     metrics: list[str] = Field(default_factory=list)
     primary: str | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
@@ -155,8 +167,14 @@ def _spelt_out(data: dict[str, Any]) -> dict[str, Any]:
 def _entry(entry: Any) -> Any:
     if entry is None:
         return {}
-    if isinstance(entry, dict) and isinstance(entry.get("citation"), str):
-        return {**entry, "citation": [entry["citation"]]}
+    if not isinstance(entry, dict):
+        return entry
+    entry = dict(entry)
+    if isinstance(entry.get("citation"), str):
+        entry["citation"] = [entry["citation"]]
+    if isinstance(entry.get("files"), dict):
+        files = entry["files"].items()
+        entry["files"] = {role: [p] if isinstance(p, str) else p for role, p in files}
     return entry
 
 
@@ -216,6 +234,7 @@ def _keys_at(place: tuple[str, ...]) -> list[str]:
     """Return the keys that may stand at a place."""
     classes: dict[str, type[BaseModel]] = {
         "models": ModelEntry, "contrasts": ContrastEntry, "tuning": TuningEntry,
+        "published": PublishedEntry,
     }  # fmt: skip
     if not place:
         return list(StudyFile.model_fields)

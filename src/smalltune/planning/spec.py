@@ -8,6 +8,7 @@ from typing import Any
 from smalltune.core.errors import StudyError
 from smalltune.core.plugins import load
 from smalltune.engine.training import Training
+from smalltune.planning.published import Published
 from smalltune.planning.yaml_lines import Document
 
 __all__ = ["Contrast", "MethodSpec", "ModelSpec", "Said", "StudySpec", "TaskSpec"]
@@ -23,6 +24,7 @@ class Said:
     licence: str = ""
     link: str = ""
     citation: tuple[str, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,30 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task: the plug-in `kind` with its options, the data files by role, a limit on rows."""
+    """A task: the plug-in `kind` with its options, where its data are, a limit on rows.
+
+    `files` are the data files by role, as the study writes them, those found in a folder `source`
+    included. With a `source` on the hub, `splits` says which of its splits the other roles are;
+    those in `perhaps` are taken where the source has them.
+    """
 
     name: str
     kind: str
     options: Mapping[str, Any]
-    files: Mapping[str, str]
+    files: Mapping[str, tuple[str, ...]]
     limit: int | None
     said: Said
+    source: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    splits: Mapping[str, str] = field(default_factory=dict)
+    perhaps: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def hub(self) -> str | None:
+        """The data set's name on the hub, None when the data lie on this machine."""
+        scheme, _, name = (self.source or "").partition(":")
+        return name if scheme == "hub" else None
 
     @property
     def task(self) -> Any:
@@ -125,6 +143,7 @@ class StudySpec:
     tuning_seed: int
     tuning_metric: str
     contrasts: tuple[Contrast, ...]
+    published: tuple[Published, ...]
     metrics: tuple[str, ...]
     primary: str
     alpha: float
@@ -147,8 +166,8 @@ class StudySpec:
         return self.tuning_metric if self.tuning_metric in own else own[0]
 
     def place_of(self, source: str) -> str:
-        """Return a file or folder of the study file as an absolute path; embedded ones stay."""
-        if source.startswith("embedded:"):
+        """Return a file or folder of the study file as an absolute path; the others stay."""
+        if source.startswith(("embedded:", "hub:")):
             return source
         return str((self.folder / Path(source).expanduser()).resolve())
 

@@ -2,129 +2,133 @@
 
 import json
 import os
-from collections import Counter
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from smalltune.core.errors import DataError, StudyError
-from smalltune.core.plugins import nearest
+from smalltune.core.plural import plural
+from smalltune.data.labels import alike, words_for
+from smalltune.data.profile import Columns, Survey, survey
 from smalltune.data.splits import draw
-from smalltune.data.tables import read_table
+from smalltune.data.tables import read_rows
+from smalltune.planning.guessing import check_labels
 from smalltune.planning.reading import read_study
+from smalltune.planning.template import CHOOSE, DEV, OWN, REVIEWS, TEMPLATE, WORDS
 
-__all__ = ["own_study", "starter_study"]
+__all__ = ["Own", "Written", "new_folder", "own_study", "starter_study"]
 
-MOST_LABELS = 20
-
-TEMPLATE = """\
-# A study: every model with every method on every task with every seed.
-# `smalltune plan` shows what it means, `smalltune run` runs what is missing, `smalltune paper`
-# writes it up. An unknown key is an error, so nothing in here is ignored.
-name: {name}
-title: {title}
-question: How do the methods compare on {task} when each sees the same rows?
-
-models:
-  # Another model: {{source: Qwen/Qwen2.5-0.5B, why: ...}} (a hub id; `smalltune lock` pins it), or
-  # {{source: ./folder, why: ...}} with config.json, safetensors and a tokeniser.
-  micro-llama:
-    why: The base that comes with smalltune; it trains in seconds without a GPU.
-
-tasks:
-{tasks}
-methods:
-  # Each method's own hyperparameters stand here; `tune: {{learning_rate: [1e-4, 1e-3]}}` would
-  # choose on dev. A method under a name of your own: lora4: {{method: lora, rank: 4}}.
-  majority:
-    why: The floor, right without reading the text.
-  tfidf:
-    why: The linear baseline that a language model has to beat.
-  zero_shot:
-    why: What the base knows before any training.
-  full:
-    why: The reference that trains every weight.
-  lora:
-    rank: 8
-    why: The parameter-efficient method in question.
-
-# Shared by all methods that train; a method's own value wins.
-training:
-  epochs: 3
-  batch_size: 16
-
-# Six paired seeds 0 to 5: with five, an exact paired test can never reach p < .05.
-seeds: 6
-# Declared before the runs; others are exploration.
-contrasts: ["lora - full"]
-primary: accuracy
-"""
-
-REVIEWS = """\
-  reviews:
-    why: Short reviews that come with smalltune; nothing has to be fetched.
-"""
-
-OWN = """\
-  {task}:
-    kind: classification
-    files:
-      train: {train}
-      test: {test}
-    text: {text}
-    label: {label}
-    # Each value of the label column and the word that stands for it; choose common, short words.
-    labels:
-{labels}
-    # What the model reads before it answers with a label's word.
-    prompt: {prompt}
-    # Dev is drawn from train; rows of train that repeat a dev or test row are dropped.
-    dev: {{rows: {dev}, seed: 0}}
-    # A paper needs to say why this data answers the question; it prints licence and link too.
-    # why: ...
-    # licence: ...
-"""
+FEWEST: Final = 10
+"""Rows below which no test and dev part can be set apart."""
 
 
-def starter_study(name: str) -> Path:
-    """Write a study on the embedded base and reviews; return its file."""
-    folder = _folder(name)
-    return _write(folder, task="reviews", tasks=REVIEWS)
+@dataclass(frozen=True)
+class Own:
+    """Tables of the user's own by role (`train`, perhaps `test` and `dev`), and their columns."""
+
+    files: Mapping[str, Path]
+    columns: Columns
 
 
-def own_study(name: str, data: Path, test: Path | None, *, text: str, label: str) -> Path:
-    """Write a study on the user's table; without a test table a fifth of the rows is set apart.
+@dataclass(frozen=True)
+class Written:
+    """A study file that was written: its words by label, rows by label, and what to know of it."""
 
-    Raises DataError when the table lacks a column or its labels are too many to be classes.
+    file: Path
+    words: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def starter_study(name: str) -> Written:
+    """Write a study on the embedded base and reviews."""
+    return Written(_write(new_folder(name), task="reviews", tasks=REVIEWS))
+
+
+def own_study(name: str, own: Own) -> Written:
+    """Write a study on the user's tables; without a test table a fifth of the rows is set apart.
+
+    Raises DataError naming file and row when a chosen column cannot be learned from.
     """
-    rows = _rows(data, text, label)
-    labels = Counter(str(row[label]) for row in rows)
-    if not 2 <= len(labels) <= MOST_LABELS:
+    folder, train, columns = new_folder(name), own.files["train"], own.columns
+    surveys = {role: survey(path, columns) for role, path in own.files.items()}
+    held = surveys["train"]
+    check_labels(train, columns.label, list(held.labels), len(held.order))
+    notes = _unseen(surveys)
+    labels = sorted({label for each in surveys.values() for label in each.labels}, key=_in_order)
+    twins = alike(labels)
+    if twins:
         raise DataError(
-            f"{data}: {len(labels)} different values in the column {label!r}; "
-            f"classes are 2 to {MOST_LABELS}"
+            f"{train}: the labels {twins[0]!r} and {twins[1]!r} in the column {columns.label!r} "
+            "differ only in case or blanks: write them alike in the file"
         )
-    folder = _folder(name)
-    if test is None:
-        train_at, test_at, count = _set_apart(folder, rows, label)
-    else:
-        _rows(test, text, label)
-        train_at, test_at = _relative(data, folder), _relative(test, folder)
-        count = len(rows)
-    words = {value: value.lower().replace("_", " ") for value in sorted(labels)}
-    tasks = OWN.format(
-        task=_name(data),
-        train=_quoted(train_at),
-        test=_quoted(test_at),
-        text=_quoted(text),
-        label=_quoted(label),
+    words, guessed = words_for(labels)
+    if guessed:
+        notes.append("the words of the labels are a guess: open the file and choose better ones")
+    count = len(held.order)
+    written: list[Path] = []
+    try:
+        if "test" in own.files:
+            files = {
+                role: os.path.relpath(p.resolve(), folder.resolve())
+                for role, p in own.files.items()
+            }
+        else:
+            written, count = _set_apart(folder, train, held)
+            files = {p.stem: f"data/{p.name}" for p in written}
+            notes.append(
+                f"test is a fifth of the rows, {len(held.order) - count} of them, drawn by label"
+            )
+        task = _name(train)
+        tasks = _task(task, files, columns, words, guessed, count)
+        return Written(_write(folder, task=task, tasks=tasks), words, dict(held.labels), notes)
+    except BaseException:
+        _remove(written)
+        raise
+
+
+def _task(
+    task: str,
+    files: Mapping[str, str],
+    columns: Columns,
+    words: Mapping[str, str],
+    guessed: bool,
+    count: int,
+) -> str:
+    """Return the lines of the task's entry."""
+    text = ", ".join(map(_quoted, columns.text))
+    asked = columns.label.replace("_", " ").strip().capitalize()
+    tail = asked if re.fullmatch(r"[A-Za-z][A-Za-z ]{2,30}", asked) else "Label"
+    texts = "\n".join(f"{{{column}}}" for column in columns.text)
+    return OWN.format(
+        task=task,
+        files="\n".join(f"      {role}: {_quoted(path)}" for role, path in files.items()),
+        text=f"[{text}]" if len(columns.text) > 1 else text,
+        label=_quoted(columns.label),
+        id=f"    id: {_quoted(columns.id)}\n" if columns.id is not None else "",
+        hint=CHOOSE if guessed else WORDS,
         labels="\n".join(f"      {_quoted(v)}: {_quoted(w)}" for v, w in words.items()),
-        prompt=_quoted(f"{{{text}}}\nLabel:"),
-        dev=max(1, min(500, count // 5)),
+        prompt=_quoted(f"{texts}\n{tail}:"),
+        dev="" if "dev" in files else DEV.format(rows=max(1, min(500, count // 5))),
     )
-    return _write(folder, task=_name(data), tasks=tasks)
 
 
-def _folder(name: str) -> Path:
+def _unseen(surveys: Mapping[str, Survey]) -> list[str]:
+    """Return a sentence for each table with labels that train lacks."""
+    said = []
+    for role, found in surveys.items():
+        new = sorted(set(found.labels) - set(surveys["train"].labels))
+        if new:
+            shown = ", ".join(map(repr, new[:5])) + (" ..." if new[5:] else "")
+            rows = plural(sum(found.labels[label] for label in new), "row")
+            said.append(f"{role} has labels that train lacks, in {rows}: {shown}: none is learned")
+    return said
+
+
+def new_folder(name: str) -> Path:
+    """Return the folder that a study of this name gets; raise StudyError when one is there."""
     folder = Path(name) if os.sep in name or name.startswith(".") else Path("studies") / name
     if (folder / "study.yaml").exists():
         raise StudyError(f"{folder / 'study.yaml'} is there already: choose another name")
@@ -132,8 +136,9 @@ def _folder(name: str) -> Path:
 
 
 def _write(folder: Path, *, task: str, tasks: str) -> Path:
-    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in folder.resolve().name)
-    title = name.replace("-", " ").replace("_", " ").capitalize()
+    named = folder.resolve().name
+    name = re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]+", "-", named).strip("-") or "study"
+    title = named.replace("-", " ").replace("_", " ").capitalize()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "study.yaml"
     file.write_text(
@@ -148,33 +153,53 @@ def _write(folder: Path, *, task: str, tasks: str) -> Path:
     return file
 
 
-def _rows(path: Path, *columns: str) -> list[dict[str, Any]]:
-    rows = list(read_table(path))
-    for column in columns:
-        if not rows or column not in rows[0]:
-            there = [str(name) for name in rows[0]] if rows else []
-            near = nearest(column, there) if there else "The file has no rows."
-            raise DataError(f"{path}: no column {column!r}. {near}")
-    return rows
+def _set_apart(folder: Path, table: Path, held: Survey) -> tuple[list[Path], int]:
+    """Write data/train.jsonl and data/test.jsonl; a fifth of each label is test.
+
+    A label that occurs once stays in train. Returns the files and the number of rows of train.
+    """
+    order, counts = held.order, held.labels
+    if len(order) < FEWEST:
+        raise DataError(
+            f"{table}: {plural(len(order), 'row')}, too few to set test and dev rows apart: "
+            f"give {FEWEST} or more, or a test table with --test"
+        )
+    numbers = {value: number for number, value in enumerate(sorted(counts))}
+    pool = [index for index, label in enumerate(order) if counts[label] > 1]
+    drawn = draw([numbers[order[index]] for index in pool], max(1, len(order) // 5), 0)
+    chosen = {pool[index] for index in drawn.tolist()}
+    parts = [folder / "data" / f"{role}.jsonl" for role in ("train", "test")]
+    for part in parts:
+        if part.exists():
+            raise StudyError(f"{part} is there already: choose another name, or give --test")
+    parts[0].parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            parts[0].open("x", encoding="utf-8") as train,
+            parts[1].open("x", encoding="utf-8") as test,
+        ):
+            for index, (_, row) in enumerate(read_rows(table)):
+                line = json.dumps(row, ensure_ascii=False, default=str)
+                (test if index in chosen else train).write(line + "\n")
+    except BaseException:
+        _remove(parts)
+        raise
+    return parts, len(order) - len(chosen)
 
 
-def _set_apart(folder: Path, rows: list[dict[str, Any]], label: str) -> tuple[str, str, int]:
-    """Write train.jsonl and test.jsonl into the study; a fifth of each label is test."""
-    numbers = {value: n for n, value in enumerate(sorted({str(row[label]) for row in rows}))}
-    labels = [numbers[str(row[label])] for row in rows]
-    chosen = set(draw(labels, max(1, len(rows) // 5), 0).tolist())
-    parts: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
-    for index, row in enumerate(rows):
-        parts["test" if index in chosen else "train"].append(row)
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    for role, part in parts.items():
-        lines = [json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in part]
-        (folder / "data" / f"{role}.jsonl").write_text("".join(lines), encoding="utf-8")
-    return "data/train.jsonl", "data/test.jsonl", len(parts["train"])
+def _remove(files: list[Path]) -> None:
+    """Remove files that were half written, and their folder if it is empty then."""
+    for file in files:
+        file.unlink(missing_ok=True)
+        if not any(file.parent.iterdir()):
+            file.parent.rmdir()
+            return
 
 
-def _relative(path: Path, folder: Path) -> str:
-    return os.path.relpath(path.resolve(), folder.resolve())
+def _in_order(label: str) -> tuple[bool, float, str]:
+    """Sort numbers by size and before other labels."""
+    number = re.fullmatch(r"[+-]?\d+(\.\d*)?", label.strip())
+    return (number is None, float(label) if number else 0.0, label)
 
 
 def _name(path: Path) -> str:
@@ -190,4 +215,13 @@ def _plain(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """Return text as YAML's double quotes hold it; what cannot be printed as its code."""
+    inside = "".join(
+        f"\\{c}" if c in '\\"' else c if c.isprintable() else _escaped(c) for c in text
+    )
+    return f'"{inside}"'
+
+
+def _escaped(char: str) -> str:
+    short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    return short.get(char, f"\\U{ord(char):08x}")

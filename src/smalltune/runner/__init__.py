@@ -11,6 +11,8 @@ from smalltune.planning.lock import Lock
 from smalltune.planning.planner import plan
 from smalltune.planning.spec import StudySpec
 from smalltune.planning.status import choices, record
+from smalltune.runner.fetching import fetch
+from smalltune.runner.missing import goals, missing
 from smalltune.runner.passes import Pass
 from smalltune.runner.reports import Event, Failed, Report
 
@@ -30,8 +32,9 @@ def run(
 
     With `until`, only as far as that stage: `prepare`, `tokens`, `train` or `predict`.
 
-    A failed job stops only what depends on it. Whatever ends the run early (Ctrl-C, a full disk)
-    leaves the store whole, and the next run goes on from there.
+    What missing jobs need of the hub is fetched first; what cannot be had ends the run before it
+    begins. A failed job stops only what depends on it. Whatever ends the run early (Ctrl-C, a full
+    disk) leaves the store whole, and the next run goes on from there.
     """
     report, known = Report(study.name), choices(store)
     unanswered: set[str] | None = None
@@ -47,6 +50,8 @@ def run(
                 store.glance(job.key)
         report.trials = len(now.trials)
         keep = study.keep_weights
+        wanted = missing(goals(now, keep_weights=keep, until=until), store, keep_weights=keep)
+        fetch(wanted.values(), lock, lambda what: tell(Event("fetch", info={"what": what})))
         Pass(now, store, backend, report, tell, keep_weights=keep, until=until).go()
         if not unanswered:
             break

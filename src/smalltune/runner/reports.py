@@ -14,9 +14,10 @@ __all__ = ["Event", "Failed", "Report"]
 class Event:
     """What happens while a study runs.
 
-    `kind` is "plan" (info: `missing` jobs; counts of `stored`, `trials`, `workers`), "start",
-    "progress" (the stage's own words), "elsewhere" (another process runs the job), "found" (it
-    has stored the answer), "done" or "failed" (info: `reason`).
+    `kind` is "fetch" (info: `what` is downloaded from the hub), "plan" (info: `missing` jobs;
+    counts of `stored`, `trials`, `workers`), "start", "progress" (the stage's own words),
+    "elsewhere" (another process runs the job), "found" (it has stored the answer), "done" or
+    "failed" (info: `reason`).
     """
 
     kind: str

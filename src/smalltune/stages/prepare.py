@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,54 @@ from smalltune.core.errors import DataError
 from smalltune.core.keys import file_digest
 from smalltune.core.plugins import load
 from smalltune.core.store import write_json
+from smalltune.data.duplicates import METHOD, THRESHOLD, duplicates
 from smalltune.data.splits import Row
 from smalltune.models.sources import locate_file
 from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["prepare"]
 
-VERSION = 1
+VERSION = 2
 
 
 def prepare(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
-    """Write train.jsonl, dev.jsonl, test.jsonl (id, fields, label) and facts.json."""
+    """Write train.jsonl, dev.jsonl, test.jsonl (id, fields, label) and facts.json.
+
+    The facts hold rows, labels and words of each split, the rows that repeat another one within a
+    split and across two (see `data/duplicates.py`), what was dropped, and remarks.
+    """
     task = load("smalltune.tasks", spec["task"]["kind"])(**spec["task"]["options"])
-    files = {role: locate_file(ref) for role, ref in inputs.sources.items()}
-    for role, path in files.items():
-        if file_digest(path) != spec["files"][role]:
-            raise DataError(f"{path}: changed since study.lock: `smalltune lock STUDY` accepts it")
+    files = {
+        role: [_file(inputs.sources[f"{role}/{n}"], digest) for n, digest in enumerate(digests)]
+        for role, digests in spec["files"].items()
+    }
     splits = task.split(files)
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     for name, rows in parts.items():
         with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
             for row in rows:
-                file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
-    facts = {name: _facts(rows) for name, rows in parts.items()}
-    write_json(
-        out / "facts.json", {"splits": facts, "dropped": splits.dropped, "notes": splits.notes}
-    )
+                line = {"id": row.id, "fields": row.fields, "label": row.label}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    bench.meter.phase("duplicates")
+    within, across = duplicates(parts)
+    facts = {
+        "splits": {
+            name: _facts(rows) | {"duplicates": within[name]} for name, rows in parts.items()
+        },
+        "across": across,
+        "near": {"method": METHOD, "threshold": THRESHOLD},
+        "dropped": splits.dropped,
+        "notes": splits.notes,
+    }
+    write_json(out / "facts.json", facts)
+
+
+def _file(ref: str, digest: str) -> Path:
+    """Return the path of a data file whose bytes are those that were locked."""
+    path = locate_file(ref)
+    if file_digest(path) != digest:
+        raise DataError(f"{path}: changed since study.lock: `smalltune lock STUDY` accepts it")
+    return path
 
 
 def _facts(rows: list[Row]) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""Labels: how the value of a label column is spelt in a study file, and the word it gets."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+__all__ = ["MISSING", "alike", "is_missing", "spellings", "words_for"]
+
+MISSING: Final = ("nan", "null", "<na>", "#n/a")
+"""What spreadsheets and data frames write where there is nothing, in lower case."""
+
+_NUMBERS: Final = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen", "twenty",
+)  # fmt: skip
+_TRUTH: Final = ({"0", "1"}, {"-1", "1"}, {"false", "true"}, {"n", "y"}, {"f", "t"})
+_WHOLE: Final = re.compile(r"([+-]?\d+)(\.0*)?")
+
+
+def spellings(value: Any) -> tuple[str, ...]:
+    """Return the ways in which a study file may name a label's value, the usual one first.
+
+    >>> spellings(1.0), spellings(True), spellings("1.0")
+    (('1', '1.0'), ('true', 'True'), ('1.0',))
+    """
+    if isinstance(value, bool):
+        return str(value).lower(), str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value)), str(value)
+    return (str(value),)
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a cell holds no label: nothing, blanks, NaN, null, or a word for them."""
+    if isinstance(value, str):
+        return not value.strip() or value.strip().lower() in MISSING
+    return value is None or bool(value != value)
+
+
+def alike(values: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first two values that differ only in case or blanks, or None."""
+    seen: dict[str, str] = {}
+    for value in values:
+        other = seen.setdefault(" ".join(value.casefold().split()), value)
+        if other != value:
+            return other, value
+    return None
+
+
+def words_for(values: Sequence[str]) -> tuple[dict[str, str], bool]:
+    """Return a word for each value, no two the same, and whether their meaning had to be guessed.
+
+    Words are the values themselves in lower case. Where they are numbers or true and false, which
+    tell a language model nothing, they become no and yes, or the numbers' names.
+    """
+    plain = {value: _plain(value) for value in values}
+    if set(plain.values()) in _TRUTH:
+        no = min(plain.values(), key=lambda text: (text not in ("-1", "n", "f", "false"), text))
+        return {value: "no" if text == no else "yes" for value, text in plain.items()}, True
+    numbers = all(_WHOLE.fullmatch(value.strip()) for value in values)
+    words = {value: _number(text) if numbers else text for value, text in plain.items()}
+    if len(set(words.values())) < len(words):
+        words = {value: " ".join(value.split()) for value in values}
+    if len(set(words.values())) < len(words):
+        words = {value: value for value in values}
+    return words, numbers
+
+
+def _plain(value: str) -> str:
+    whole = _WHOLE.fullmatch(value.strip())
+    return str(int(whole[1])) if whole else " ".join(value.lower().replace("_", " ").split())
+
+
+def _number(text: str) -> str:
+    return _NUMBERS[int(text)] if text.isdecimal() and int(text) < len(_NUMBERS) else text

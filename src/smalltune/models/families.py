@@ -1,0 +1,170 @@
+"""Families: what differs from one family of models to another, read off the tokeniser.
+
+No rule asks for a model's name, so a family that nobody has heard of is met by the same ones.
+
+opening     Llama and DeepSeek tokenisers put a BOS before a text, Qwen's have none; a chat
+            template writes its own, and it is never written twice
+answer      what follows a prompt is tokenised together with it: a space belongs to the word in
+            Llama's vocabulary and in byte-level ones, and a prompt's last space would part them
+turns       a template sees a fixed day (Llama 3.2 prints the date) and no thinking (Qwen3); a
+            block of reasoning that it opens (DeepSeek-R1) is closed, so that the answer follows
+documents   stand between BOS and EOS; without a BOS between two EOS; where EOS ends a turn of a
+            chat (Qwen's and Llama's instruct forms), the vocabulary's end of text stands instead
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from smalltune.core.errors import ModelError
+from smalltune.models.cutting import batch
+
+__all__ = ["Prompts", "bounds", "called"]
+
+DAY = date(2024, 7, 26)
+"""The day that every chat template is told: the one that Llama 3.2's takes without a clock."""
+
+CLOCK = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
+OPEN_THOUGHT = re.compile(r"<think>\s*\Z")
+CLOSED_THOUGHT = "<think>\n\n</think>\n\n"
+
+ENDS_OF_TEXT = ("<|endoftext|>", "<|end_of_text|>", "<eos>", "</s>")
+ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|end|>", "<|eot|>")
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Texts as one model reads them: plain, or with `chat` as a user's turn in its template."""
+
+    tokeniser: Any
+    chat: bool = False
+
+    def encode(self, texts: Iterable[str]) -> list[list[int]]:
+        """Return the tokens of each prompt, the last of them the one before the answer.
+
+        Raises ModelError when `chat` is asked of a model without a chat template.
+        """
+        shown = [self.shown(text) for text in texts]
+        if not shown:
+            return []
+        found = batch(self.tokeniser, shown)
+        opening = self._opening
+        if not opening:
+            return found
+        return [ids if ids[: len(opening)] == opening else opening + ids for ids in found]
+
+    def shown(self, text: str) -> str:
+        """Return what stands before the answer; spaces at its end go over to the answer."""
+        return self._written(text).rstrip(" ")
+
+    def answers(self, text: str, words: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        """Return the tokens of each word as the answer to the prompt `text`."""
+        before = self.shown(text)
+        read = _tokens(self.tokeniser, before)
+        found = []
+        for word in words:
+            said = self._lead(text, word) + word
+            whole = _tokens(self.tokeniser, before + said)
+            joined = whole[: len(read)] == read and len(whole) > len(read)
+            found.append(tuple(whole[len(read) :] if joined else _tokens(self.tokeniser, said)))
+        return tuple(found)
+
+    @cached_property
+    def _opening(self) -> list[int]:
+        return [] if self.chat else _opening(self.tokeniser)
+
+    @cached_property
+    def _template(self) -> str:
+        """The chat template with the clock that it may ask stopped at one day."""
+        try:
+            template = str(self.tokeniser.get_chat_template())
+        except ValueError:
+            raise ModelError(
+                f"{called(self.tokeniser.name_or_path)}: `chat: true`, but the model has no chat "
+                "template: say `chat: false`, or name the model's instruct form as the source"
+            ) from None
+        return CLOCK.sub(lambda asked: repr(DAY.strftime(asked[2])), template)
+
+    def _written(self, text: str) -> str:
+        return self._turns(text) if self.chat else text
+
+    def _lead(self, text: str, word: str) -> str:
+        """Return what stands between the prompt and a word: nothing or a space, mostly."""
+        written = self._written(text)
+        spaces = written[len(written.rstrip(" ")) :]
+        if spaces:
+            return spaces
+        if not self.chat:
+            return "" if written.endswith("\n") else " "
+        whole = self._turns(text, word)
+        rest = whole.removeprefix(written) if whole.startswith(written) else word
+        lead = rest.partition(word)[0]
+        return lead if lead.isspace() else ""
+
+    def _turns(self, text: str, answer: str | None = None) -> str:
+        """Return a conversation as the template writes it: open for the answer, or answered."""
+        from jinja2 import TemplateError
+
+        turns = [{"role": "user", "content": text}]
+        if answer is not None:
+            turns.append({"role": "assistant", "content": answer})
+        try:
+            written = self.tokeniser.apply_chat_template(
+                turns,
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=answer is None,
+                date_string=DAY.strftime("%d %b %Y"),
+                enable_thinking=False,
+                thinking=False,
+            )
+        except (TemplateError, TypeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(
+                f"{called(self.tokeniser.name_or_path)}: its chat template does not take a user's "
+                f"turn and an answer ({reason}): say `chat: false`"
+            ) from None
+        return OPEN_THOUGHT.sub(lambda _: CLOSED_THOUGHT, str(written))
+
+
+def bounds(tokeniser: Any) -> tuple[int, int]:
+    """Return the tokens before and after a document of running text.
+
+    Raises ModelError for a tokeniser that has no token for either.
+    """
+    end = tokeniser.eos_token
+    if end is None or end in ENDS_OF_TURN:
+        known = tokeniser.get_vocab()
+        end = next((token for token in ENDS_OF_TEXT if token in known), end)
+    begin = _opening(tokeniser)[:1] or [tokeniser.bos_token_id]
+    if end is None:
+        raise ModelError(
+            f"{called(tokeniser.name_or_path)}: its tokeniser has no token that ends a text, so "
+            "documents cannot be told apart: give it an `eos_token`"
+        )
+    after = int(tokeniser.convert_tokens_to_ids(end))
+    return (after if begin[0] is None else int(begin[0])), after
+
+
+def called(place: Path | str) -> str:
+    """Return the name of the model in a folder: the hub's name in its cache, else the folder."""
+    found = re.search(r"models--(.+?)--(.+?)/snapshots", str(place))
+    return f"{found[1]}/{found[2]}" if found else str(place)
+
+
+def _opening(tokeniser: Any) -> list[int]:
+    """Return the tokens that a tokeniser puts before a text; what it puts after is left out."""
+    bare = _tokens(tokeniser, "a")
+    whole: list[int] = list(tokeniser("a")["input_ids"])
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return whole[:start]
+    return []
+
+
+def _tokens(tokeniser: Any, text: str) -> list[int]:
+    return list(tokeniser(text, add_special_tokens=False)["input_ids"])

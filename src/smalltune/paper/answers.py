@@ -1,0 +1,165 @@
+"""Answers: how often each method gives each label on test, and whether it says anything else.
+
+A method that always gives one label has that label's share as its accuracy, which no score by
+itself tells.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smalltune.analysis.records import Scored
+from smalltune.analysis.results import Results
+from smalltune.paper import rounding
+from smalltune.paper.claims import FLOOR
+from smalltune.paper.counts import label_names
+from smalltune.paper.escape import Tex, escape
+from smalltune.paper.naming import Names, inline
+from smalltune.paper.numbers import Number, Numbers
+from smalltune.paper.tables import cell, table
+from smalltune.paper.view import StudyView, TaskView
+
+__all__ = ["ALWAYS", "Answers", "add_answers", "answer_tables", "one_sided"]
+
+ALWAYS = 0.98
+"""The share of answers from which a method is said to give (nearly) always the same label."""
+
+MOST = 6
+"""Labels that a table has columns for; of more only the most frequent ones."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one method answered on the test split of a task, all its seeds together.
+
+    `shares` holds the share of each label of the task among the answers; `name` is the number of
+    the most frequent label's share.
+    """
+
+    model: str
+    method: str
+    task: str
+    shares: dict[str, float]
+    name: str
+
+    @property
+    def top(self) -> str:
+        """The label that is given most often."""
+        return max(self.shares, key=lambda label: self.shares[label])
+
+
+def add_answers(view: StudyView, results: Results, numbers: Numbers) -> tuple[Answers, ...]:
+    """Add each label's share among a method's answers on test; return them by cell of the study."""
+    made = []
+    for task in view.tasks if "test" in results.splits else ():
+        if not task.labels:
+            continue
+        stored = [t for t, split in results.stored() if split == "test" and t.task == task.name]
+        if stored:
+            _gold(view, task, results.scored(stored[0], "test"), numbers)
+        for model, method in dict.fromkeys((t.model, t.method) for t in stored):
+            trials = [t for t in stored if (t.model, t.method) == (model, method)]
+            runs = [results.scored(trial, "test") for trial in trials]
+            ids = tuple(trial.id for trial in trials)
+            made.append(_answers(view, task, model, method, runs, ids, numbers))
+    return tuple(made)
+
+
+def _gold(view: StudyView, task: TaskView, run: Scored, numbers: Numbers) -> None:
+    names, counts = Names(view), Counter(run.gold)
+    for label, word in label_names([*task.labels.values()]).items():
+        share = counts[label] / counts.total()
+        what = f"share of label {label!r} on test of {task.name}, as the data have it"
+        name, text = names.of("gold", word, task=task.name), rounding.score(share, percent=True)
+        numbers.add(Number(name, share, text, what, "%", (run.key,)))
+
+
+def _answers(
+    view: StudyView,
+    task: TaskView,
+    model: str,
+    method: str,
+    runs: Sequence[Scored],
+    trials: tuple[str, ...],
+    numbers: Numbers,
+) -> Answers:
+    counts = Counter(label for run in runs for label in run.predicted)
+    words = label_names([*task.labels.values(), *counts])
+    shares = {label: counts[label] / counts.total() for label in words}
+
+    def add(share: float, said: str, *name: str) -> str:
+        what = f"share of {said} among the answers of {method} on test of {task.name}, all its runs"
+        id = Names(view).of(*name, method, task=task.name, model=model)
+        text, keys = rounding.score(share, percent=True), tuple(run.key for run in runs)
+        numbers.add(Number(id, share, text, what, "%", keys, trials))
+        return id
+
+    for label, share in shares.items():
+        add(share, f"label {label!r}", "answers", words[label])
+    top = add(max(shares.values()), "the most frequent answer", "topAnswer")
+    return Answers(model, method, task.name, shares, top)
+
+
+def one_sided(view: StudyView, answers: Sequence[Answers]) -> tuple[Tex, ...]:
+    """Return a sentence for each method that (nearly) always gives the same label.
+
+    The majority baseline is left out: it does so by definition.
+    """
+    said = []
+    for one in answers:
+        method = view.method(one.method)
+        if method.method != FLOOR and one.shares[one.top] >= ALWAYS:
+            where = escape(next(t.title for t in view.tasks if t.name == one.task))
+            with_model = _model(view, one)
+            said.append(
+                Tex(
+                    rf"On \{one.name}{{}} of the test rows of {where}, "
+                    rf"{escape(inline(method.title))}{with_model} answers "
+                    f"``{escape(one.top)}'', so that its score tells little more than how frequent "
+                    "that label is."
+                )
+            )
+    return tuple(said)
+
+
+def answer_tables(view: StudyView, answers: Sequence[Answers], numbers: Numbers) -> Tex | None:
+    """Return one table per task with the share of each label among each method's answers."""
+    made = [_table(view, task, answers, numbers) for task in view.tasks]
+    return Tex("\n".join(one for one in made if one)) or None
+
+
+def _table(
+    view: StudyView, task: TaskView, answers: Sequence[Answers], numbers: Numbers
+) -> Tex | None:
+    here = [one for one in answers if one.task == task.name]
+    if not here:
+        return None
+    names, words = Names(view), label_names(here[0].shares)
+    shown = list(words)
+    caption = (
+        f"Answers on test of {escape(task.title)}: share of each label among what a method "
+        r"answers in all its runs, and in the data (\%)."
+    )
+    if len(words) > MOST:
+        gold = {s: numbers[names.of("gold", w, task=task.name)].value for s, w in words.items()}
+        shown = sorted(words, key=lambda label: -gold[label])[: MOST - 1]
+        caption += f" Of {cell(numbers, names.of('labels', task=task.name))} labels, the most "
+        caption += "frequent in the data."
+
+    def row(said: str, first: str, *more: str, model: str = "") -> list[str]:
+        named = [names.of(first, words[s], *more, task=task.name, model=model) for s in shown]
+        return [said, *(cell(numbers, name) for name in named)]
+
+    rows = [row("The data", "gold")]
+    for one in here:
+        title = f"{escape(view.method(one.method).title)}{_model(view, one)}"
+        rows.append(row(title, "answers", one.method, model=one.model))
+    heads = [str(escape(label, limit=16)) for label in shown]
+    name = "answers" if task is view.tasks[0] else f"answers-{names.of(task.name)}"
+    return table(name, caption, "l" + "r" * len(shown), ["", *heads], rows)
+
+
+def _model(view: StudyView, one: Answers) -> str:
+    several = len(view.models) > 1 and one.model != "-"
+    title = next((m.title for m in view.models if m.name == one.model), one.model)
+    return f" with {escape(title)}" if several else ""

@@ -1,0 +1,178 @@
+"""Cards: what a reader has to know of each task's data before believing a score on it.
+
+After Gebru et al. (2021), as far as it can be counted: sizes, balance of labels, lengths in words
+and tokens, repeats within and across splits, what was left out or cut, where the rows are from.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from smalltune.analysis.results import Results
+from smalltune.paper.counts import PAIRS, SPLITS, data_facts, label_names
+from smalltune.paper.escape import Tex, escape, link
+from smalltune.paper.naming import Names, heading
+from smalltune.paper.numbers import Numbers, macro_name
+from smalltune.paper.tables import cell, floating, table, tabular
+from smalltune.paper.view import StudyView, TaskView
+
+__all__ = ["card_name", "card_tables", "data_table"]
+
+MOST = 8
+"""Labels that a card lists; of more only the most frequent ones."""
+
+HEAD = ["", *(split.capitalize() for split in SPLITS)]
+COLUMN = r">{\raggedright\arraybackslash}p"
+TEXT = rf"\begin{{tabular}}{{@{{}}{COLUMN}{{0.2\linewidth}}{COLUMN}{{0.72\linewidth}}@{{}}}}"
+LONGEST = 600  # letters of a text in a card
+
+
+def data_table(view: StudyView, numbers: Numbers) -> Tex:
+    """Return rows, labels and lengths of each split."""
+    names, rows = Names(view), []
+    for task in view.tasks:
+        if len(view.tasks) > 1:
+            rows.append([str(escape(heading(task.title)))])
+        words_of = label_names(task.labels.values())
+        for split in SPLITS:
+
+            def number(*words: str, split: str = split, task: str = task.name) -> str:
+                return cell(numbers, names.of(*words, task=task))
+
+            labels = [number("rows", split, word) for word in words_of.values()]
+            counts = " / ".join(labels) if 0 < len(labels) <= 4 else "--"
+            words = [number("words", split), number("longest", split)]
+            rows.append([heading(split), number("rows", split), counts, *words])
+    order = " / ".join(str(escape(w)) for w in view.tasks[0].labels.values())
+    said = f" ({order})" if len(view.tasks) == 1 and 0 < len(view.tasks[0].labels) <= 4 else ""
+    caption = f"Data: rows, rows by label{said}, and the mean and greatest number of words per row."
+    return table("data", caption, "lrcrr", ["", "Rows", "By label", "Words", "Longest"], rows)
+
+
+def card_name(task: str) -> str:
+    """Return the name of a task's card, for `\\ref{tab:...}`."""
+    return f"card-{macro_name(task)}"
+
+
+def card_tables(
+    view: StudyView, results: Results, numbers: Numbers, known: Iterable[str]
+) -> dict[str, Tex]:
+    """Return each prepared task's card by the task's name; `known` are the keys of works."""
+    cards = {}
+    for task in view.tasks:
+        facts = data_facts(results, task.name)
+        if facts:
+            rows = _Rows(view, task, facts, numbers)
+            texts = list(_texts(task, facts, numbers, Names(view), frozenset(known)))
+            said = "".join(rf"{name} & {text} \\" + "\n" for name, text in texts)
+            below = f"\\par\\vspace{{5pt}}\n{TEXT}\n{said}\\end{{tabular}}\n" if said else ""
+            inside = tabular("lrrr", HEAD, rows.all()) + below
+            lengths = " Lengths in tokens are those of the prompts." if view.models else ""
+            caption = (
+                f"Data card of {escape(task.title)}.{lengths} A twin is a row with the same or "
+                "nearly the same words; a dash: not counted."
+            )
+            cards[task.name] = floating(card_name(task.name), caption, inside)
+    return cards
+
+
+class _Rows:
+    """The rows of a card's table: a name, and a number for each split."""
+
+    def __init__(self, view: StudyView, task: TaskView, facts: Mapping[str, Any], numbers: Numbers):
+        self.view, self.task, self.facts, self.numbers = view, task, facts, numbers
+        self.names = Names(view)
+
+    def all(self) -> list[list[str]]:
+        """Return every row."""
+        return [
+            self.row("Rows", "rows"),
+            *self.labels(),
+            self.row("Most frequent label", "largest", "label"),
+            self.row("Words per row, mean", "words"),
+            self.row("Words, longest row", "longest"),
+            *self.tokens(),
+            self.row("Exact repeats within", "duplicates", "exact"),
+            self.row("Near repeats within", "duplicates", "near"),
+            *self.twins(),
+        ]
+
+    def row(self, said: str, *words: str, after: Sequence[str] = (), model: str = "") -> list[str]:
+        """Return a row of numbers that are named by words, the split and the words after it."""
+        found = [
+            self.names.of(*words, split, *after, task=self.task.name, model=model)
+            for split in SPLITS
+        ]
+        return [said, *(cell(self.numbers, name) for name in found)]
+
+    def labels(self) -> list[list[str]]:
+        """Return the most frequent labels by their rows in all splits, and how many more."""
+        counts: dict[str, int] = dict.fromkeys(self.task.labels.values(), 0)
+        for split in self.facts["splits"].values():
+            for label, rows in split["labels"].items():
+                counts[label] = counts.get(label, 0) + rows
+        order = sorted(counts, key=lambda label: -counts[label])
+        shown = order if len(order) <= MOST else order[: MOST - 2]
+        words = label_names(counts)
+        rows = [
+            self.row(rf"\quad {escape(label, limit=24)}", "rows", after=(words[label],))
+            for label in counts
+            if label in shown
+        ]
+        if len(shown) < len(order):
+            name = self.names.of("labels", task=self.task.name)
+            said = rf"\quad the most frequent of {cell(self.numbers, name)} labels"
+            rows.insert(0, [rf"\emph{{{said}}}", "", "", ""])
+        return rows
+
+    def tokens(self) -> list[list[str]]:
+        """Return lengths in tokens and the share of cut rows for each model that read the task."""
+        rows = []
+        for model in self.view.models:
+            of = f", {escape(model.title)}" if len(self.view.models) > 1 else ""
+            rows += [
+                self.row(f"Tokens per row, mean{of}", "tokensMean", model=model.name),
+                self.row(f"Tokens, longest row{of}", "tokensLongest", model=model.name),
+                self.row(rf"Rows cut (\%){of}", "truncatedShare", model=model.name),
+            ]
+        return rows
+
+    def twins(self) -> Iterator[list[str]]:
+        """Yield the rows of later splits that have a twin in an earlier one."""
+        for first in dict.fromkeys(pair[0] for pair in PAIRS):
+            for kind in ("exact", "near"):
+                cells = []
+                for split in SPLITS:
+                    name = self.names.of("across", kind, first, split, task=self.task.name)
+                    cells.append(cell(self.numbers, name) if (first, split) in PAIRS else "")
+                yield [f"{kind.capitalize()} twins in {first}", *cells]
+
+
+def _texts(
+    task: TaskView,
+    facts: Mapping[str, Any],
+    numbers: Numbers,
+    names: Names,
+    known: frozenset[str],
+) -> Iterator[tuple[str, Tex]]:
+    """Yield what a card says in words, each with its name."""
+
+    def number(*words: str) -> str:
+        return rf"\{names.of(*words, task=task.name)}{{}}"
+
+    dropped = [r for r, count in facts.get("dropped", {}).items() if count]
+    if dropped:
+        yield "Left out", Tex("; ".join(f"{escape(r)}: {number('dropped', r)}" for r in dropped))
+    if "near" in facts:
+        method = escape(facts["near"]["method"])
+        yield "Near", Tex(f"{method}, similarity of at least {number('nearThreshold')}")
+    yield "Licence", escape(task.licence or "not stated")
+    if task.language:
+        yield "Language", escape(task.language)
+    if task.link:
+        yield "Source", link(task.link)
+    cited = [key for key in task.cite if key in known]
+    if cited:
+        yield "Due to", Tex(rf"\citet{{{','.join(cited)}}}")
+    notes = " ".join(str(note) for note in facts.get("notes", ()))
+    if notes:
+        yield "Notes", escape(notes, limit=LONGEST)

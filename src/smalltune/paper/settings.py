@@ -1,0 +1,140 @@
+"""Settings: every hyperparameter of every method: those given, tried and chosen."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smalltune.analysis.results import Results
+from smalltune.paper import rounding
+from smalltune.paper.escape import Tex, escape
+from smalltune.paper.naming import Names, enumerate_words
+from smalltune.paper.numbers import Number, Numbers, macro_name
+from smalltune.paper.tables import cell, table
+from smalltune.paper.view import MethodView, StudyView
+
+__all__ = ["add_settings", "chosen", "setting_tables", "settled"]
+
+OPEN, DIFFERS = "open", "differs"
+NOT_SEARCHED = "No hyperparameter was searched for within the study."
+SEARCHED = (
+    "Where values were tried, the line above has the one chosen on dev, if all trials share it."
+)
+
+Cells = Mapping[tuple[str, str], tuple[Any, tuple[str, ...]]]
+"""What was chosen by (task, model), and the artifacts that were made with it."""
+
+
+def settled(method: MethodView) -> dict[str, Any]:
+    """Return the method's options and training settings that the study file fixes."""
+    everything = {**method.options, **method.training}
+    return {name: value for name, value in everything.items() if name not in method.tuned}
+
+
+def chosen(results: Results, method: MethodView, option: str) -> Cells:
+    """Return the value of a tuned option that the stored trials of each task and model ran with."""
+    found: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {}
+    for trial in results.trials:
+        settings = results.settings(trial) if trial.method == method.name else {}
+        if option in settings:
+            place = (trial.task, trial.model)
+            _, keys = found.get(place, (None, ()))
+            ran = [trial.train] if trial.train else list(trial.predict.values())
+            found[place] = (settings[option], (*keys, *ran))
+    return found
+
+
+def add_settings(view: StudyView, results: Results, numbers: Numbers) -> None:
+    """Add `settingLoraRank` and its like; what is no number is printed as text elsewhere.
+
+    For a tuned option that is the value which all trials ran with; where they differ, there is one
+    number for each task and model. The values tried are `settingLoraRankTriedOne` and so on.
+    """
+    for method in view.methods:
+        for option, value in settled(method).items():
+            source = f"study file: methods.{method.name}.{option}, training or a default"
+            _add(numbers, (method.name, option), value, f"{option} of {method.name}", source)
+        for option, values in method.tuned.items():
+            at = f"study file: methods.{method.name}.tune.{option}"
+            for place, value in enumerate(values, 1):
+                what = f"{option} of {method.name}, a value that was tried"
+                _add(numbers, (method.name, option, "tried", str(place)), value, what, at)
+            _chosen(view, numbers, method.name, option, chosen(results, method, option))
+    for option, value in view.training.items():
+        _add(numbers, ("shared", option), value, option, f"study file: training.{option}")
+
+
+def _chosen(view: StudyView, numbers: Numbers, method: str, option: str, cells: Cells) -> None:
+    if len({repr(value) for value, _ in cells.values()}) == 1:
+        value = next(iter(cells.values()))[0]
+        keys = tuple(key for _, found in cells.values() for key in found)
+        what = f"{option} of {method}, as tuning chose it"
+        _add(numbers, (method, option), value, what, "chosen on dev among those tried", keys)
+        return
+    for (task, model), (value, keys) in cells.items():
+        where = Names(view).of(task=task, model=model)
+        what = f"{option} of {method} on {task}, as tuning chose it"
+        words = (method, option, where)
+        _add(numbers, words, value, what, "chosen on dev among those tried", keys)
+
+
+def _add(
+    numbers: Numbers,
+    words: tuple[str, ...],
+    value: Any,
+    what: str,
+    source: str,
+    keys: tuple[str, ...] = (),
+) -> None:
+    if not isinstance(value, bool) and isinstance(value, int | float):
+        name, text = macro_name("setting", *words), rounding.setting(value)
+        numbers.add(Number(name, value, text, what, keys=keys, source=source))
+
+
+def setting_tables(view: StudyView, results: Results, numbers: Numbers) -> Tex:
+    """Return every hyperparameter of every method, training settings included."""
+    methods = [m for m in view.methods if m.options or m.training or m.tuned]
+    options = dict.fromkeys(o for m in methods for o in {**m.options, **m.training, **m.tuned})
+    rows = []
+    for option in options:
+        values = [_setting(results, numbers, m, option) for m in methods]
+        rows.append([str(escape(option.replace("_", " "))), *values])
+        if any(option in m.tuned for m in methods):
+            rows.append([r"\quad tried", *(_tried(numbers, m, option) for m in methods)])
+    without = [m.title for m in view.methods if m not in methods]
+    said = f" Without hyperparameters: {enumerate_words(without)}." if without else ""
+    caption = (
+        f"Hyperparameters by method; a dash: off. {SEARCHED if view.tuned else NOT_SEARCHED}{said}"
+    )
+    head = ["", *(str(escape(m.title)) for m in methods)]
+    wide = len(methods) > (2 if view.tuned else 4)
+    return table("settings", caption, "l" + "r" * len(methods), head, rows, wide=wide)
+
+
+def _setting(results: Results, numbers: Numbers, method: MethodView, option: str) -> str:
+    if option not in method.tuned:
+        found = settled(method)
+        return _shown(numbers, (method.name, option), found[option]) if option in found else ""
+    values = [value for value, _ in chosen(results, method, option).values()]
+    if not values:
+        return OPEN
+    alike = all(value == values[0] for value in values)
+    return _shown(numbers, (method.name, option), values[0]) if alike else DIFFERS
+
+
+def _tried(numbers: Numbers, method: MethodView, option: str) -> str:
+    values = enumerate(method.tuned.get(option, ()), 1)
+    words = (method.name, option, "tried")
+    return ", ".join(_shown(numbers, (*words, str(place)), value) for place, value in values)
+
+
+def _shown(numbers: Numbers, words: tuple[str, ...], value: Any) -> str:
+    name = macro_name("setting", *words)
+    if name in numbers:
+        return cell(numbers, name)
+    return ", ".join(str(escape(one)) for one in _texts(value))
+
+
+def _texts(value: Any) -> Iterator[Any]:
+    if value is None or isinstance(value, bool):
+        yield Tex("on" if value else "--")
+    else:
+        yield from value if isinstance(value, list | tuple) else [value]

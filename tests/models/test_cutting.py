@@ -1,0 +1,115 @@
+"""Prompts are cut as trying every length one after the other on the whole text would."""
+
+import random
+
+import pytest
+
+from smalltune.core.errors import StudyError
+from smalltune.core.plugins import load
+from smalltune.data.splits import Row
+from smalltune.models import cutting
+from smalltune.models.cutting import Cutter, batch
+from smalltune.models.families import Prompts
+from smalltune.models.loading import load_tokeniser
+
+
+@pytest.fixture(scope="module")
+def tokeniser(tiny_folder):
+    return load_tokeniser(tiny_folder)
+
+
+def texts(count, longest):
+    rng = random.Random(1)
+    words = ["film", "unbelievably", "a", "1984", "--", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"]
+    return [" ".join(rng.choices(words, k=rng.randint(1, longest))) for _ in range(count)]
+
+
+def plain(text, prompts, room):
+    """Bisect on the whole text, one prompt after the other."""
+    low, high, best = 0, len(text), None
+    while low <= high:
+        middle = (low + high) // 2
+        ids = prompts.encode([text[:middle] + "\nIt is"])[0]
+        low, high, best = (middle + 1, high, ids) if len(ids) <= room else (low, middle - 1, best)
+    return best
+
+
+def test_a_batch_is_cut_as_each_text_by_itself(tokeniser):
+    prompts, some = Prompts(tokeniser), texts(60, 200)
+    cutter = Cutter(lambda fields: fields["t"] + "\nIt is", prompts.encode, 48)
+    tokens, lengths = cutter.fit([{"t": text} for text in some])
+    whole = prompts.encode([text + "\nIt is" for text in some])
+    assert [length > 48 for length in lengths] == [len(ids) > 48 for ids in whole]
+    assert 10 < sum(length > 48 for length in lengths) < 60
+    assert tokens == [
+        ids if len(ids) <= 48 else plain(text, prompts, 48)
+        for ids, text in zip(whole, some, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["a fine film " * 400, " " * 3000 + "fine " * 40, "\n" * 900, "x" * 4000 + " y" * 99]
+)
+def test_looking_at_the_beginning_of_a_long_text_first_changes_nothing(
+    tokeniser, text, monkeypatch
+):
+    prompts = Prompts(tokeniser)
+    cutter = Cutter(lambda fields: fields["t"] + "\nIt is", prompts.encode, 32)
+    found = []
+    for characters in (1, 4, 16, 1_000_000):
+        monkeypatch.setattr(cutting, "CHARACTERS", characters)
+        found.append(cutter.fit([{"t": text}])[0][0])
+    whole = prompts.encode([text + "\nIt is"])[0]
+    expected = whole if len(whole) <= 32 else plain(text, prompts, 32)
+    assert found == [expected] * 4
+
+
+def test_of_ten_megabytes_little_is_looked_at(tokeniser):
+    seen = []
+
+    def encode(prompts):
+        seen.extend(map(len, prompts))
+        return Prompts(tokeniser).encode(prompts)
+
+    cutter = Cutter(lambda fields: fields["t"] + "\nIt is", encode, 64)
+    tokens, lengths = cutter.fit([{"t": "word " * 2_000_000}])
+    assert len(tokens[0]) <= 64 < lengths[0]
+    assert sum(seen) < 20_000
+
+
+def two(**options):
+    made = {"text": ("premise", "claim"), "labels": {"0": "no", "1": "yes"}}
+    made["prompt"] = "{premise}\nIs it so that {claim}?\nAnswer:"
+    return load("smalltune.tasks", "classification")(**made | options)
+
+
+def test_of_two_texts_the_longer_loses_its_end_and_the_prompt_nothing(tokeniser):
+    long, short = "word " * 400, "a claim of five words"
+    rows = [
+        Row("a", {"premise": long, "claim": short}, "yes"),
+        Row("b", {"premise": short, "claim": long}, "no"),
+        Row("c", {"premise": long, "claim": long}, "no"),
+    ]
+    encoded = two().encode(rows, tokeniser, length=64, chat=False)
+    assert encoded.truncated == 3 and encoded.segments.lengths.max() <= 63
+    first, second, third = (tokeniser.decode(encoded.segments[i][1:]) for i in range(3))
+    assert first.endswith(f"\nIs it so that {short}?\nAnswer:") and first.startswith("word word")
+    assert second.startswith(f"{short}\nIs it so that word word")
+    for prompt in (second, third):
+        assert prompt.endswith("?\nAnswer:") and "\nIs it so that word" in prompt
+    answers = two().answers(tokeniser, chat=False)
+    learned = two().training(encoded.segments, answers)
+    assert [tokeniser.decode(learned[i]).split()[-1] for i in range(3)] == ["yes", "no", "no"]
+
+
+def test_a_prompt_that_does_not_fit_without_its_texts_is_an_error(tokeniser):
+    cutter = Cutter(lambda fields: fields["t"] + " word" * 50, Prompts(tokeniser).encode, 32)
+    with pytest.raises(StudyError, match="the prompt alone does not fit into a context of 32"):
+        cutter.fit([{"t": "a"}])
+
+
+def test_asking_the_library_directly_gives_transformers_tokens(tokeniser):
+    some = [*texts(20, 60), "<|endoftext|> inside", "", "  two  spaces  "]
+    tokeniser(some[:2], truncation=True, max_length=5, padding=True)  # leaves settings behind
+    asked = batch(tokeniser, some)
+    assert asked == tokeniser(some, add_special_tokens=False)["input_ids"]

@@ -1,0 +1,243 @@
+"""What a model reads: beginnings, ends, templates and label words, with real tokenisers."""
+
+import re
+from datetime import date
+
+import pytest
+
+from smalltune.core.errors import ModelError
+from smalltune.data.splits import Row
+from smalltune.models.families import DAY, Prompts, bounds
+from smalltune.models.loading import load_tokeniser
+from smalltune.tasks.classification import OwnTable
+from smalltune.tasks.language_modelling import OwnText
+
+REAL = ("Qwen2.5-0.5B", "TinyLlama-1.1B", "deepseek-llm", "stories260K")
+WITH_BOS = REAL[1:]
+TEXTS = (
+    "a gorgeous , witty , seductive movie . ",
+    "it's 1999 all over again!",
+    "Blick zurück – „nett“, mehr nicht…",
+    "two\nlines\n",
+    "これは良い映画です。",
+    "end (of it)",
+)
+TEMPLATES = ("{}\nAll in all it was", "Review: {}\nLabel: ", "{}", "{}\n\nGood or bad?\n")
+WORDS = ("good", "bad", "2")
+CHANGED = ("chat_template", "eos_token", "pad_token")
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+LLAMA2 = (
+    "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token }}[INST] {{ m.content }} [/INST]"
+    "{% else %} {{ m.content }} {{ eos_token }}{% endif %}{% endfor %}"
+)
+R1 = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}<|User|>{{ m.content }}"
+    "{% else %}<|Assistant|>{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|Assistant|><think>\n{% endif %}"
+)
+LLAMA3 = (
+    "{{ bos_token }}{% if not date_string is defined %}{% set date_string = "
+    "strftime_now('%d %b %Y') %}{% endif %}Today Date: {{ date_string }}\n"
+    "Now: {{ strftime_now('%Y-%m-%d') }}\n{% for m in messages %}{{ m.content }}{% endfor %}"
+)
+
+
+def own(prompt):
+    labels = {"0": "good", "1": "bad"}
+    return OwnTable(text="t", label="y", labels=labels, prompt=prompt)
+
+
+@pytest.fixture
+def template(tokenisers):
+    """The tokeniser of a real checkpoint with another chat template, as it was after the test."""
+    before = {}
+
+    def give(name, text=None):
+        tokeniser = tokenisers(name)
+        before.setdefault(name, [getattr(tokeniser, field) for field in CHANGED])
+        tokeniser.chat_template = text or tokeniser.chat_template
+        return tokeniser
+
+    yield give
+    for name, values in before.items():
+        for field, value in zip(CHANGED, values, strict=True):
+            setattr(tokenisers(name), field, value)
+
+
+@pytest.mark.parametrize("form", TEMPLATES)
+@pytest.mark.parametrize("name", REAL)
+def test_prompt_and_word_are_the_tokens_of_both_written_together(tokenisers, name, form):
+    tokeniser = tokenisers(name)
+    prompts = Prompts(tokeniser)
+    answers = prompts.answers(form.format("a"), WORDS)
+    gap = "" if form.endswith("\n") else " "
+    for text in TEXTS if form != "{}" else [t for t in TEXTS if not t.endswith("\n")]:
+        asked = form.format(text).rstrip(" ")
+        read = prompts.encode([form.format(text)])[0]
+        for word, answer in zip(WORDS, answers, strict=True):
+            assert read + list(answer) == tokeniser(asked + gap + word)["input_ids"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_segments_of_a_task_read_back_as_prompt_and_word(tokenisers, name):
+    tokeniser, task = tokenisers(name), own("{t}\nAll in all it was")
+    rows = [Row(str(i), {"t": text}, "good") for i, text in enumerate(TEXTS)]
+    encoded = task.encode(rows, tokeniser, length=200, chat=False)
+    learned = task.training(encoded.segments, task.answers(tokeniser, chat=False))
+    for index, text in enumerate(TEXTS):
+        whole = tokeniser(f"{text}\nAll in all it was good")["input_ids"]
+        assert learned[index].tolist() == whole
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_plain_prompt_begins_with_one_bos_where_the_family_has_one(tokenisers, name):
+    tokeniser = tokenisers(name)
+    read = Prompts(tokeniser).encode(["a film"])[0]
+    bare = tokeniser("a film", add_special_tokens=False)["input_ids"]
+    assert read == ([tokeniser.bos_token_id] if name in WITH_BOS else []) + bare
+
+
+@pytest.mark.parametrize("name", WITH_BOS)
+def test_a_bos_is_never_doubled(template, name):
+    plain = template(name, None)
+    once = Prompts(plain).encode([f"{plain.bos_token}a film"])[0]
+    assert once.count(plain.bos_token_id) == 1
+    chat = template(name, R1)
+    for text in ("a film", "another"):
+        read = Prompts(chat, chat=True).encode([text])[0]
+        assert read[0] == chat.bos_token_id and read.count(chat.bos_token_id) == 1
+
+
+def test_an_end_that_a_tokeniser_adds_does_not_close_the_prompt(real):
+    from tokenizers.processors import TemplateProcessing
+
+    tokeniser = load_tokeniser(real("TinyLlama-1.1B"))
+    specials = [("<s>", 1), ("</s>", 2)]
+    closing = TemplateProcessing(single="<s> $A </s>", special_tokens=specials)
+    tokeniser.backend_tokenizer.post_processor = closing
+    assert tokeniser("a film")["input_ids"][-1] == 2
+    assert 2 not in Prompts(tokeniser).encode(["a film"])[0]
+    assert Prompts(tokeniser).encode(["a film"])[0][0] == 1
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_padding_token_is_not_needed(template, name):
+    tokeniser = template(name, None)
+    tokeniser.pad_token = None
+    rows = [Row("a", {"t": "short"}, "good"), Row("b", {"t": "much longer than that"}, "bad")]
+    assert len(own("{t}\nIt was").encode(rows, tokeniser, length=64, chat=False).segments) == 2
+
+
+def test_documents_stand_between_the_marks_of_their_family(tokenisers):
+    marks = {name: bounds(tokenisers(name)) for name in REAL}
+    assert marks == {
+        "Qwen2.5-0.5B": (151643, 151643),
+        "TinyLlama-1.1B": (1, 2),
+        "deepseek-llm": (100000, 100001),
+        "stories260K": (1, 2),
+    }
+
+
+def test_the_end_of_a_turn_does_not_end_a_document(template):
+    tokeniser = template("Qwen2.5-0.5B")
+    tokeniser.eos_token = "<|im_end|>"
+    assert tokeniser.eos_token_id == 151645
+    assert bounds(tokeniser) == (151643, 151643)
+
+
+def test_a_tokeniser_without_any_mark_cannot_part_documents(template):
+    tokeniser = template("stories260K")
+    tokeniser.eos_token = None
+    assert bounds(tokeniser) == (1, 2)  # </s> is in the vocabulary
+    tokeniser = template("Qwen2.5-0.5B")
+    tokeniser.eos_token = None
+    assert bounds(tokeniser) == (151643, 151643)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_running_text_of_every_family_predicts_each_token_once(tokenisers, name):
+    tokeniser = tokenisers(name)
+    rows = [Row(str(i), {"text": f"{text} " * 9}, "") for i, text in enumerate(TEXTS)]
+    pieces = OwnText().encode(rows, tokeniser, length=16, chat=False).segments
+    begin, end = bounds(tokeniser)
+    for owner, row in enumerate(rows):
+        own_pieces = [pieces[i].tolist() for i in range(len(pieces)) if pieces.labels[i] == owner]
+        stream = own_pieces[0] + [token for piece in own_pieces[1:] for token in piece[1:]]
+        bare = tokeniser(row.fields["text"], add_special_tokens=False)["input_ids"]
+        assert stream == [begin, *bare, end]
+
+
+def test_a_chat_is_asked_only_of_a_model_with_a_template(tokenisers, real):
+    with pytest.raises(ModelError) as error:
+        Prompts(tokenisers("TinyLlama-1.1B"), chat=True).encode(["a film"])
+    assert str(error.value) == (
+        f"{real('TinyLlama-1.1B')}: `chat: true`, but the model has no chat template: say "
+        "`chat: false`, or name the model's instruct form as the source"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("{{ raise_exception('no user') }}", "no user"), ("{% if %}", "Expected an expression")],
+)
+def test_a_template_that_refuses_the_turn_ends_in_one_message(template, text, reason):
+    prompts = Prompts(template("stories260K", text), chat=True)
+    with pytest.raises(ModelError, match=rf"does not take a user's turn .*\({reason}"):
+        prompts.encode(["a film"])
+
+
+@pytest.mark.parametrize("form", TEMPLATES)
+@pytest.mark.parametrize(
+    ("name", "text", "gap"),
+    [
+        ("Qwen2.5-0.5B", None, ""),
+        ("Qwen2.5-0.5B", CHATML, ""),
+        ("TinyLlama-1.1B", LLAMA2, " "),
+        ("deepseek-llm", R1, ""),
+    ],
+)
+def test_in_a_chat_too_the_word_follows_the_prompt(template, name, text, gap, form):
+    tokeniser = template(name, text)
+    prompts = Prompts(tokeniser, chat=True)
+    answers = prompts.answers(form.format("a"), WORDS)
+    for said in TEXTS:
+        shown = prompts.shown(form.format(said))
+        assert form.format(said).strip() in shown
+        read = prompts.encode([form.format(said)])[0]
+        for word, answer in zip(WORDS, answers, strict=True):
+            whole = tokeniser(shown + gap + word, add_special_tokens=False)["input_ids"]
+            assert read + list(answer) == whole
+
+
+def test_the_real_template_of_qwen_opens_the_assistants_turn(tokenisers):
+    shown = Prompts(tokenisers("Qwen2.5-0.5B"), chat=True).shown("a film\nGood or bad?")
+    assert shown.endswith(
+        "<|im_start|>user\na film\nGood or bad?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "text"), [("Qwen2.5-0.5B", CHATML), ("deepseek-llm", R1)])
+def test_a_block_of_reasoning_is_closed_before_the_answer(template, name, text):
+    prompts = Prompts(template(name, text), chat=True)
+    shown = prompts.shown("what does <think> mean?")
+    assert shown.endswith("<think>\n\n</think>\n\n")
+    assert len(re.findall("<think>", shown)) == 2
+
+
+def test_a_prompt_is_the_same_on_every_day(template):
+    shown = Prompts(template("TinyLlama-1.1B", LLAMA3), chat=True).shown("a film")
+    assert "Today Date: 26 Jul 2024\nNow: 2024-07-26\n" in shown
+    assert date.today() != DAY
+
+
+def test_a_long_chat_loses_the_end_of_its_text_and_keeps_the_turn(tokenisers):
+    tokeniser, task = tokenisers("Qwen2.5-0.5B"), own("{t}\nGood or bad?")
+    rows = [Row("a", {"t": "word " * 500}, "good")]
+    encoded = task.encode(rows, tokeniser, length=80, chat=True)
+    shown = tokeniser.decode(encoded.segments[0])
+    assert encoded.truncated == 1 and len(encoded.segments[0]) < 80
+    assert shown.endswith("Good or bad?<|im_end|>\n<|im_start|>assistant\n")

@@ -1,0 +1,49 @@
+"""Answers: a method that always says the same is told, and the shares add up."""
+
+import json
+
+import pytest
+
+from smalltune.paper.build import build
+
+
+def section(report, name: str) -> str:
+    return " ".join((report.folder / "sections" / f"{name}.tex").read_text().split())
+
+
+@pytest.fixture
+def lazy(view, shelf, tmp_path):
+    """Return the report of a study in which LoRA answers `positive` to everything."""
+    shelf.add("majority", None, 2)
+    for seed in range(6):
+        shelf.add("full", seed, 0.8, "micro")
+        shelf.add("lora", seed, 2, "micro")
+    return build(view, shelf.results(), tmp_path / "paper")
+
+
+def test_a_method_that_always_gives_one_label_is_told(lazy):
+    text = section(lazy, "results")
+    said = r"On \topAnswerLoraReviews{} of the test rows of Reviews, LoRA answers ``positive''"
+    assert said in text
+    assert text.count("of the test rows of") == 1  # majority does so by definition, full does not
+    numbers = json.loads((lazy.folder / "numbers.json").read_text())
+    assert numbers["topAnswerLoraReviews"]["printed"] == "100.0 %"
+
+
+def test_where_no_method_does_nothing_is_said(built):
+    assert "of the test rows of" not in section(built, "results")
+
+
+def test_the_shares_of_a_method_add_up_and_lead_to_its_scores(built, results):
+    numbers = json.loads((built.folder / "numbers.json").read_text())
+    for word in ("Majority", "Full", "Lora"):
+        both = [numbers[f"answers{label}{word}Reviews"] for label in ("Negative", "Positive")]
+        assert sum(number["value"] for number in both) == pytest.approx(1)
+        assert len(both[0]["keys"]) == (1 if word == "Majority" else 6)
+    assert numbers["goldPositiveReviews"]["value"] == 0.5
+
+
+def test_the_table_sets_the_data_first(built):
+    text = section(built, "appendix")
+    table = text[text.index("Answers on test of Reviews") :]
+    assert table.index("The data &") < table.index("Majority &") < table.index("LoRA &")
