@@ -67,7 +67,7 @@ def main(study_path: str, name: str) -> None:
         shutil.copyfile(path, folder / path.name)
     config = json.loads((source / "config.json").read_text()) | {"dtype": "bfloat16"}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    _round(study.store.path(train.key) / "weights" / "model.safetensors", folder)
+    write_weights(study.store.path(train.key) / "weights" / "model.safetensors", folder)
     made = study.store.provenance(train.key)
     data = study.store.read_json(score.inputs["data"].key, "facts.json")
     facts = {
@@ -86,11 +86,19 @@ def main(study_path: str, name: str) -> None:
     (folder / "README.md").write_text(_card(name, folder, config, facts, study.spec.max_length))
 
 
-def _round(weights: Path, folder: Path) -> None:
+def write_weights(weights: Path, folder: Path) -> None:
+    """Write the trained parameters, and what else the class expects in a checkpoint, rounded.
+
+    A mixture's router keeps a correction of its scores that is no parameter and stays as it was.
+    """
     import torch
     from safetensors.torch import load_file, save_file
 
-    rounded = {n: t.to(torch.bfloat16) for n, t in load_file(weights).items()}
+    from smalltune.models.loading import load_model
+
+    fresh = load_model(folder, scheme="config")
+    kept = {n: b for n, b in fresh.named_buffers() if n in fresh.state_dict()}
+    rounded = {n: t.to(torch.bfloat16) for n, t in (kept | load_file(weights)).items()}
     save_file(rounded, folder / "model.safetensors", metadata={"format": "pt"})
 
 

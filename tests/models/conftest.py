@@ -40,6 +40,13 @@ def qwen(tmp_path_factory: pytest.TempPathFactory, real: Callable[[str], Path]) 
     return folder
 
 
+@pytest.fixture(scope="session")
+def tinyllama(tmp_path_factory: pytest.TempPathFactory, real: Callable[[str], Path]) -> Path:
+    """TinyLlama-1.1B with one layer: the real configuration and tokeniser, bfloat16, untied."""
+    source = real("TinyLlama-1.1B")
+    return Path(write(tmp_path_factory.mktemp("tinyllama"), shallow(source), source))
+
+
 SMALL = {
     "hidden_size": 32,
     "intermediate_size": 48,

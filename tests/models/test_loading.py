@@ -70,15 +70,17 @@ def test_scores_of_every_family_equal_those_of_transformers(families, name):
     np.testing.assert_allclose(found, plainly(plain, some()), atol=1e-5, rtol=1e-5)
 
 
-def test_label_scores_of_qwen_equal_those_of_transformers(qwen, tokenisers):
+@pytest.mark.parametrize("name", ["qwen", "tinyllama"])
+def test_label_scores_on_real_shapes_equal_those_of_transformers(request, name):
     from transformers import AutoModelForCausalLM
 
-    prompts = Prompts(tokenisers("Qwen2.5-0.5B"))
+    folder = request.getfixturevalue(name)
+    prompts = Prompts(load_tokeniser(folder))
     texts = [f"{text}\nAll in all it was" for text in ("a fine film", "dull, dull, dull!", "so")]
     words = prompts.answers(texts[0], ("good", "bad"))
     asked = Segments.of(prompts.encode(texts), [1] * 3, [0] * 3)
-    found = label_log_probs(load_model(qwen), asked, words)
-    plain = AutoModelForCausalLM.from_pretrained(qwen, dtype=torch.float32).eval()
+    found = label_log_probs(load_model(folder), asked, words)
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     columns = [plainly(plain, asked.followed_by(words, [which] * 3)) for which in range(len(words))]
     expected = torch.log_softmax(torch.from_numpy(np.stack(columns, axis=1)), -1).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -105,6 +105,20 @@ def test_an_exported_model_answers_alike_without_smalltune(families, tmp_path, f
     np.testing.assert_allclose(log_likelihoods(plain.eval(), some()), expected, rtol=1e-5)
 
 
+def test_lora_and_full_on_the_real_shape_of_tinyllama(tinyllama):
+    model = load_model(tinyllama)
+    before = fingerprint(model)
+    method_of("lora").attach(model)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    attention = 2 * (2048 + 2048) + 2 * (2048 + 256)
+    assert trained == 8 * (attention + 3 * (2048 + 5632))
+    method_of("lora").detach(model)
+    assert fingerprint(model) == before
+    method_of("full").attach(model)
+    assert all(p.requires_grad for p in model.parameters())
+    assert model.lm_head.weight is not model.model.embed_tokens.weight
+
+
 def test_lora_on_the_real_names_of_qwen(qwen):
     model = load_model(qwen)
     method_of("lora").attach(model)

@@ -2,9 +2,13 @@
 
 import importlib.metadata
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from smalltune.paper import latex
+from smalltune.paper.build import build
 from smalltune.paper.bundle import _dependencies, _requirements
 from smalltune.paper.escape import escape, identifier
 from smalltune.paper.figures import contrast, curves, scores, titled
@@ -112,3 +116,42 @@ def test_every_requirement_that_is_installed_is_pinned(view, results):
             continue
         assert re.search(rf"^{re.escape(name)}==\d", text, re.MULTILINE), name
     assert "pinned are the versions that the runs used" not in text
+
+
+def test_a_method_that_draws_all_weights_anew_is_not_said_to_start_from_a_base(
+    view, results, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    scratch = replace(view.methods[1], title="From scratch", starts_at_base=False)
+    methods = (view.methods[0], scratch, view.methods[2])
+    report = build(replace(view, methods=methods), results, tmp_path / "paper")
+    said = "From scratch takes only the architecture and the tokeniser; its weights are drawn anew"
+    assert said in section(report, "models")
+    assert "new parameters (of all parameters for From scratch)" in section(report, "setup")
+    for name in ("results", "methods", "appendix", "abstract", "conclusion"):
+        assert "pre-train" not in section(report, name).replace("{}", "")
+
+
+def test_with_one_seed_nothing_is_said_to_be_paired(view, make_results, tmp_path, monkeypatch):
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    results = make_results(tmp_path / "store", lora=0.9, full=0.7, seeds=[0])
+    report = build(replace(view, seeds=(0,)), results, tmp_path / "paper")
+    assert "over a single seed and" in section(report, "abstract")
+    for path in (report.folder / "sections").glob("*.tex"):
+        if path.stem != "appendix":
+            assert "paired seeds" not in path.read_text(), path.stem
+
+
+def test_an_energy_keeps_its_digits():
+    from smalltune.paper.rounding import energy
+
+    said = [energy(joules) for joules in (0.01, 45.3, 999.0, 5_700.0, float("nan"))]
+    assert said == [
+        (r"$<$\,0.1", "J"), ("45.3", "J"), ("999.0", "J"), ("5.7", "kJ"), ("--", ""),
+    ]  # fmt: skip
+
+
+def test_templates_are_set_up_in_one_place():
+    package = Path(latex.__file__).parent
+    found = [p.name for p in package.rglob("*.py") if "jinja2.Environment(" in p.read_text()]
+    assert found == ["templates.py"]

@@ -67,4 +67,4 @@ def test_a_tuned_method_shows_what_was_tried(bureau, store):
     bureau.replace("method: fake.trainer,", "method: fake.trainer, tune: {rank: [2, 4]},").read()
     study = st.load(bureau.folder, store.root)
     view = study_view(study.spec, study.locked)
-    assert view.tuned and view.method("tuned").options["rank"] == "tuned over 2, 4"
+    assert view.tuned and view.method("tuned").tuned == {"rank": (2, 4)}

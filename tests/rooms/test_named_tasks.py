@@ -10,6 +10,7 @@ from smalltune.models.loading import load_tokeniser
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
+BIBLIOGRAPHY = ROOT / "src" / "smalltune" / "paper" / "references.bib"
 NAMED = [name for name in names("smalltune.tasks") if load("smalltune.tasks", name).hub]
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data in ../shared/data")
@@ -34,6 +35,7 @@ def test_a_named_task_says_what_a_data_card_wants_to_know(name):
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", source) for source in task.hub)
     assert {"train", "test"} <= set(task.splits) <= set(task.roles)
     assert task().prompt
+    assert f"{{{task.citation}," in BIBLIOGRAPHY.read_text()
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -52,7 +52,8 @@ class Muon:
 
     def __init__(self, matrices: list[Any], adamw: Any, weight_decay: float):
         """Step `matrices` [.., a, b] by Muon and leave what `adamw` holds to it, if it is given."""
-        self.adamw, self.matrices = adamw, {"params": matrices, "weight_decay": weight_decay}
+        self.adamw = adamw
+        self.matrices: dict[str, Any] = {"params": matrices, "weight_decay": weight_decay}
         self.param_groups: list[dict[str, Any]] = [self.matrices]
         self.state: dict[Any, dict[str, Any]] = {}
         if adamw is not None:

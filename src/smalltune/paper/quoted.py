@@ -6,7 +6,7 @@ from smalltune.analysis.intervals import Estimate
 from smalltune.paper import rounding
 from smalltune.paper.escape import Tex, escape
 from smalltune.paper.measures import score_name
-from smalltune.paper.naming import Names, inline
+from smalltune.paper.naming import Names, heading, inline
 from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.tables import cell, table
 from smalltune.paper.view import PublishedView, StudyView
@@ -43,7 +43,7 @@ def published_table(
     places = dict.fromkeys((one.task, one.metric) for one in view.published)
     for task, metric in places:
         kind = view.metric(metric)
-        title = escape(next(t.title for t in view.tasks if t.name == task))
+        title = escape(heading(next(t.title for t in view.tasks if t.name == task)))
         unit = r" (\%)" if kind.percent else ""
         quoted = [p for p in view.published if (p.task, p.metric) == (task, metric)]
         rows.append([f"{title}, {escape(inline(kind.title))}{unit}: quoted, not measured here"])

@@ -88,12 +88,12 @@ def quoted(value: float, *, percent: bool) -> str:
 
 
 def energy(joules: float) -> tuple[str, str]:
-    """Return an energy and its unit: joules, from a hundred of them on kilojoules."""
+    """Return an energy and its unit: joules, from a thousand of them on kilojoules."""
     if not math.isfinite(joules):
         return DASH, ""
     if joules < 0.1:
         return r"$<$\,0.1", "J"
-    return (_decimals(joules, 1), "J") if joules < 100 else (_decimals(joules / 1000, 1), "kJ")
+    return (_decimals(joules, 1), "J") if joules < 1000 else (_decimals(joules / 1000, 1), "kJ")
 
 
 def duration(seconds: float | None) -> tuple[str, str]:

@@ -179,8 +179,11 @@ def _here(study: StudySpec, task: TaskSpec) -> LockedTask:
             found[role] = tuple(
                 LockedFile(source, file_digest(path), path.stat().st_size) for source, path in paths
             )
-        except (DataError, OSError) as error:
+        except DataError as error:
             raise StudyError(f"{_where(study, 'tasks', task.name)}: {error}") from error
+        except OSError as error:
+            said = f"{error.filename}: {error.strerror}"
+            raise StudyError(f"{_where(study, 'tasks', task.name)}: {said}") from error
     asked = {**task.perhaps, **task.splits}
     return LockedTask(found, task.source, task.config, task.revision, asked)
 
