@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PINS = Path(__file__).with_name("versions.json")
-ROOMS = ("stages", "methods", "tasks", "kinds", "metrics", "engine", "data")
+ROOMS = ("stages", "methods", "tasks", "kinds", "metrics", "engine", "data", "models")
 
 
 def digest(path: Path) -> str:
@@ -28,8 +28,8 @@ def digest(path: Path) -> str:
 
 
 def version(room: str, name: str) -> int:
-    """Return the version that a file states; data and engine share the engine's."""
-    if room in ("engine", "data"):
+    """Return the version that a file states; data, models and engine share the engine's."""
+    if room in ("engine", "data", "models"):
         return importlib.import_module("smalltune.engine").VERSION
     module = importlib.import_module(f"smalltune.{room}.{name}".removesuffix(".__init__"))
     if room == "stages":

@@ -261,3 +261,19 @@ def test_the_documents_of_several_files_are_counted_through_them(tmp_path):
     ]
     task = load("smalltune.tasks", "language_modelling")(held_out=0.2)
     assert task.split({"a": parts}) == task.split({"a": [whole]})
+
+
+def test_text_in_files_named_after_the_splits_stays_in_them(tmp_path):
+    documents = [{"text": f"document {i} " * 20} for i in range(12)]
+    files = {
+        "train": [table(tmp_path / "train.jsonl", documents[:6] + documents[9:10])],
+        "dev": [table(tmp_path / "dev.jsonl", documents[6:9])],
+        "test": [table(tmp_path / "test.jsonl", documents[9:])],
+    }
+    splits = load("smalltune.tasks", "language_modelling")().split(files)
+    found = [
+        [row.fields["text"] for row in part] for part in (splits.train, splits.dev, splits.test)
+    ]
+    texts = [each["text"] for each in documents]
+    assert found == [texts[:6], texts[6:9], texts[9:]]
+    assert splits.dropped == {"repeated documents": 1}

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from smalltune.backends.local.memory import keep_large_blocks, return_free_blocks
 from smalltune.core.errors import SmalltuneError
 from smalltune.core.job import Job
 from smalltune.core.store import Store
@@ -31,6 +32,7 @@ PACE = 0.2
 def main() -> None:
     """Run what comes until there is no more."""
     _die_with_parent()
+    keep_large_blocks()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends its workers
     pipe = int(sys.argv[1])
     os.set_inheritable(pipe, False)
@@ -65,6 +67,7 @@ class _Worker:
         """Run one job and say how it ended."""
         from smalltune.stages import execute
 
+        return_free_blocks()
         try:
             execute(job, self.store, self.bench, lambda info: self._progress(job.key, info))
         except Exception as error:  # a stage may raise anything: it is this job's failure
