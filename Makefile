@@ -7,14 +7,14 @@
 SHELL := bash
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format setup latex constraints clean
+.PHONY: help demo test check format setup latex constraints bases-report clean
 
 export PYTHON TORCH TORCH_INDEX LATEX
 # Bytecode is written once and read at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## this list
-	@awk -F ':.*## *' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@sed -n '/^# Each/,/^$$/s/^# *//p' $(MAKEFILE_LIST)
 
@@ -44,6 +44,10 @@ latex: setup  ## install LaTeX, or say how
 
 constraints: setup  ## resolve constraints.txt and requirements.txt from pyproject.toml
 	tools/constraints.sh
+
+bases-report: setup  ## write bases/REPORT.md and its figures from stored measurements
+	.venv/bin/python bases/yardsticks.py
+	.venv/bin/python bases/report.py
 
 clean:  ## remove .venv and caches; keeps studies and the store
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist src/*.egg-info

@@ -1,0 +1,38 @@
+"""Figures of training losses; the same losses give the same bytes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smalltune.paper.figures import COLOURS, LINES, canvas, save, style
+
+__all__ = ["draw", "smooth"]
+
+POINTS = 200
+HEIGHT = 2.6
+WIDTH = 5.0
+
+
+def smooth(losses: Sequence[float], points: int = POINTS) -> tuple[NDArray[np.float64], ...]:
+    """Return steps and losses of at most `points` means over equally many steps each."""
+    parts = np.array_split(np.asarray(losses, dtype=np.float64), min(points, len(losses)))
+    ends = np.cumsum([len(part) for part in parts])
+    middles = ends - np.array([len(part) - 1 for part in parts]) / 2
+    return middles, np.array([part.mean() for part in parts])
+
+
+def draw(curves: Mapping[str, Sequence[float]], path: Path, label: str) -> None:
+    """Write a PNG of losses by step, one line for each name; `label` says what a loss is of."""
+    with style():
+        figure, (axis,) = canvas([HEIGHT], WIDTH)
+        for number, (name, losses) in enumerate(curves.items()):
+            line = LINES[number // len(COLOURS) % len(LINES)]
+            colour = COLOURS[number % len(COLOURS)]
+            axis.plot(*smooth(losses), label=name, color=colour, linestyle=line)
+        axis.set_xlabel("Training steps")
+        axis.set_ylabel(label)
+        if len(curves) > 1:
+            axis.legend(loc="best")
+    save(figure, path)

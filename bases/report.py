@@ -1,0 +1,186 @@
+"""Write REPORT.md and its figures from what is stored: `make bases-report`.
+
+The stores of the bases' studies hold the trainings and their scores, measured.json what
+yardsticks.py and compute.py measured. Nothing is trained here and no number is typed.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from compute import share_of_peak
+from curves import draw
+from measured import known
+from trained import BASES, HERE, Trained, finished
+from transfer import transfer
+from yardsticks import question
+
+__all__ = ["report"]
+
+HEAD = """\
+# The three bases
+
+Written by `make bases-report` from stored measurements; no number is typed. Llama-style, Qwen-style and DeepSeek-style
+bases of our own, on one text, with one tokeniser; how the text was made stands in `corpus.json`.
+"""  # noqa: E501
+
+YARDSTICKS = """\
+Bits per byte on the held-out test documents, every token predicted, the end of a document too; the lower the better. In brackets:
+95 % intervals over documents (jackknife; documents count by their bytes, differences are paired by document). The 5-gram model
+is interpolated modified Kneser-Ney (Chen and Goodman, 1999) with the same tokeniser on exactly the tokens that the base saw; it also
+looks across the borders of the base's context windows. `xz -9e` (LZMA with its container) sees no training text: each document alone
+with its interval, and all test documents in one file.
+"""  # noqa: E501
+
+
+def report(root: Path, study: Path, pilot: Path) -> str:
+    """Return the report on the bases in `root` and draw their losses there.
+
+    `study` is the folder of the transfer study, `pilot` that of the optimisers' comparison.
+    """
+    bases, reasons = finished(root)
+    parts = [HEAD, "## Size and training\n", _training(bases)]
+    parts += [f"{name}: {reason}\n" for name, reason in reasons.items()]
+    if bases:
+        losses = {base.name: [row["loss"] for row in base.log] for base in bases}
+        draw(losses, root / "loss.png", "Training loss (nats per token)")
+        parts += [_alike(bases), "![Training losses](loss.png)\n"]
+        parts += ["## Held-out text\n", YARDSTICKS, _held_out(bases, root)]
+        parts += [text for base in bases if (text := _experts(base, root))]
+    parts += ["## Transfer\n", transfer(study, root / "transfer.png")]
+    parts += ["## Which optimiser\n", _pilot(pilot)]
+    return "\n".join(parts)
+
+
+def _training(bases: Sequence[Trained]) -> str:
+    rows = []
+    for base in bases:
+        sizes = " | ".join(f"{base.counts[k]:,}" for k in ("total", "inner", "active"))
+        peak = share_of_peak(base)
+        rows.append(
+            f"| {base.name} | {sizes} | {base.facts['tokens']:,} | {base.seconds / 60:,.0f} | "
+            f"{base.speed:,.0f} | {f'{peak:.0%}' if peak else 'not measured'} |"
+        )
+    head = "| base | parameters | besides embeddings | of these active | tokens | minutes | "
+    rule = f"tokens/s | of the matmul peak |\n|---|{'---:|' * 7}\n"
+    return head + rule + "\n".join(rows) + "\n"
+
+
+def _alike(bases: Sequence[Trained]) -> str:
+    """Return whether the bases saw the same tokens, and how far their sizes lie apart."""
+    same = len({question(base) for base in bases}) == 1
+    rules = len({str(base.job.spec["training"]) for base in bases}) == 1
+    active = [base.counts["active"] for base in bases]
+    saw = "the same tokens in the same order" if same else "**not** the same tokens"
+    taught = "the same" if rules else "**different**"
+    return (
+        f"They saw {saw}, with {taught} training options; active parameters differ by at most "
+        f"{max(active) / min(active) - 1:.1%}.\n"
+    )
+
+
+def _held_out(bases: Sequence[Trained], root: Path) -> str:
+    from smalltune.analysis.contrasts import contrast
+    from smalltune.analysis.intervals import estimate
+
+    rows = []
+    for base in bases:
+        sample = base.sample()
+        stored = known(root, "yardsticks", question(base))
+        cells = [base.name, _with_interval(estimate(sample))]
+        if stored is None:
+            cells += ["not measured: `python bases/yardsticks.py`", "", "", "", ""]
+        else:
+            ngram, xz = (_beside(sample, stored, name) for name in ("ngram", "xz"))
+            gap = contrast(sample, ngram).estimate
+            together = stored["xz_together_bits"] / sum(stored["bytes"])
+            verdict = "yes" if gap.high < 0 else "no"
+            cells += [_with_interval(estimate(ngram)), _with_interval(gap), verdict]
+            cells += [_with_interval(estimate(xz)), f"{together:.3f}"]
+        rows.append(f"| {' | '.join(cells)} |")
+    head = "| base | bits per byte | 5-gram | base - 5-gram | below | xz, each | xz, all in one |\n"
+    return f"{head}|---|---|---|---|---|---|---:|\n" + "\n".join(rows) + "\n"
+
+
+def _beside(sample: Any, stored: dict[str, Any], name: str) -> Any:
+    """Return a yardstick's bits and bytes as a sample that can be set beside a base's."""
+    from dataclasses import replace
+
+    stats = np.array([stored[f"{name}_bits"], stored["bytes"]], dtype=np.float64).T[None]
+    stats = np.repeat(stats, len(sample.seeds), axis=0)
+    return replace(sample, method=name, stats=stats, items=tuple(stored["items"]), keys=())
+
+
+def _experts(base: Trained, root: Path) -> str:
+    stored = known(root, "experts", base.job.key)
+    if not stored:
+        return ""
+    width = len(next(iter(stored.values())))
+    rows = [
+        f"| {name.split('.')[2]} | {' | '.join(f'{share:.1%}' for share in shares)} |"
+        for name, shares in stored.items()
+    ]
+    least = min(min(shares) for shares in stored.values())
+    return (
+        f"### How {base.name} uses its experts\n\n"
+        f"Shares of the router's choices on the held-out test documents; even would be "
+        f"{1 / width:.1%} each, the least used expert has {least:.1%}. Nothing in the training "
+        f"asks for balance.\n\n"
+        f"| layer | {' | '.join(f'expert {i + 1}' for i in range(width))} |\n"
+        f"|---|{'---:|' * width}\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _pilot(folder: Path) -> str:
+    """Return the table of the pilot: bits per byte on dev, a row per arm, a column per base."""
+    import smalltune as st
+    from smalltune.analysis.intervals import estimate
+    from smalltune.core.errors import SmalltuneError
+
+    command = f"`smalltune run bases/{folder.name}`"
+    try:
+        results = st.load(folder).results()
+    except SmalltuneError as error:
+        return f"Not run yet: {command} (now: {error})\n"
+    if not any(True for _ in results.stored()):
+        return f"Not run yet: {command}\n"
+    rows = []
+    for method in results.methods:
+        trials = [t for t in results.trials if t.method == method]
+        asked = next((s for t in trials if (s := results.settings(t))), {})
+        samples = [
+            results.sample(model, method, results.tasks[0], "dev", results.primary)
+            for model in results.models
+        ]
+        cells = [f"{estimate(s).value:.3f}" if s.seeds else "not run" for s in samples]
+        rows.append(
+            f"| {asked.get('optimiser', '-')} | {asked.get('learning_rate', '-')} | "
+            f"{' | '.join(cells)} |"
+        )
+    head = f"| optimiser | learning rate | {' | '.join(results.models)} |\n"
+    rule = f"|---|---:|{'---:|' * len(results.models)}\n"
+    return f"Bits per byte on dev after a short training, one seed:\n\n{head}{rule}" + (
+        "\n".join(rows) + "\n"
+    )
+
+
+def _with_interval(found: Any) -> str:
+    ends = "" if np.isnan(found.low) else f" [{found.low:.3f}, {found.high:.3f}]"
+    return f"{found.value:.3f}{ends}"
+
+
+def main() -> None:
+    """Write REPORT.md; leave the one that stands when no base can be read."""
+    bases, reasons = finished(HERE)
+    if not bases:
+        sys.exit("\n".join(f"{name}: {reasons[name]}" for name in BASES))
+    studies = HERE.parent / "studies"
+    text = report(HERE, studies / "bases-transfer", HERE / "optimiser-pilot")
+    (HERE / "REPORT.md").write_text(text, encoding="utf-8")
+    print(HERE / "REPORT.md")
+
+
+if __name__ == "__main__":
+    main()

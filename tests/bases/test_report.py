@@ -1,0 +1,151 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import report
+import yaml
+import yardsticks
+from bases.small import BASES
+from embed import embed
+from measured import known
+from trained import finished, trained
+from yardsticks import question
+
+import smalltune as st
+
+METHODS = {"full": {"learning_rate": 1e-3}, "from_scratch": {"learning_rate": 3e-3}}
+
+
+@pytest.fixture(scope="module")
+def measured(made, tmp_path_factory):
+    """A copy of the tiny bases with everything measured, and a transfer study that has run."""
+    root = tmp_path_factory.mktemp("measured") / "bases"
+    shutil.copytree(made, root)
+    yardsticks.main(root)
+    bases, _ = finished(root)
+    folders = {base.name: embed(base, root.parent / "models") for base in bases}
+    study = root.parent / "studies" / "bases-transfer"
+    study.mkdir(parents=True)
+    rows = [{"text": f"it was {w} {i}", "y": w} for i in range(12) for w in ("good", "bad")]
+    for name, part in (("train", rows[:12]), ("dev", rows[12:18]), ("test", rows[18:])):
+        (study / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+    content = {
+        "title": "Transfer", "question": "What is it worth?",
+        "models": {name: {"source": str(folder)} for name, folder in folders.items()},
+        "tasks": {"own": {
+            "kind": "classification", "text": "text", "label": "y", "prompt": "{text}\nIt was",
+            "labels": {"good": "good", "bad": "bad"},
+            "files": {name: f"{name}.jsonl" for name in ("train", "dev", "test")},
+        }},
+        "methods": METHODS, "training": {"epochs": 2, "batch_size": 4}, "seeds": [0, 1],
+        "metrics": ["accuracy"], "contrasts": ["full - from_scratch"],
+    }  # fmt: skip
+    (study / "study.yaml").write_text(yaml.safe_dump(content))
+    assert not st.load(study).run(workers=1).failed
+    return root
+
+
+def transfer_of(root):
+    return root.parent / "studies" / "bases-transfer"
+
+
+@pytest.fixture(scope="module")
+def text(measured):
+    return report.report(measured, transfer_of(measured), measured / "optimiser-pilot")
+
+
+def row_of(text, start, name):
+    """Return the cells of a base's row in the table that begins with `start`."""
+    table = text[text.index(start) :]
+    line = next(line for line in table.splitlines() if line.startswith(f"| {name} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_sizes_and_tokens_are_those_of_the_stores(measured, text):
+    for base in finished(measured)[0]:
+        cells = row_of(text, "| base | parameters", base.name)
+        expected = [base.counts[k] for k in ("total", "inner", "active")]
+        assert cells[1:5] == [f"{n:,}" for n in [*expected, base.facts["tokens"]]]
+        assert cells[7] == "not measured"
+    assert "the same tokens in the same order, with the same training options" in text
+
+
+def test_the_difference_to_the_5_gram_model_is_the_jackknife_over_documents(measured, text):
+    base = trained(measured / "micro-qwen")
+    stored = known(measured, "yardsticks", question(base))
+    stats, size = base.sample().stats[0], np.array(stored["bytes"], dtype=float)
+    bits = np.array(stored["ngram_bits"])
+
+    def gap(kept):
+        total = size[kept].sum()
+        return stats[kept, 0].sum() / total - bits[kept].sum() / total
+
+    n = len(size)
+    everything = np.ones(n, dtype=bool)
+    value = gap(everything)
+    without = [gap(everything & (np.arange(n) != i)) for i in range(n)]
+    shares = n * value - (n - 1) * np.array(without)
+    from scipy.stats import t
+
+    half = t.ppf(0.975, n - 1) * shares.std(ddof=1) / np.sqrt(n)
+    cells = row_of(text, "| base | bits per byte", base.name)
+    assert cells[3] == f"{value:.3f} [{value - half:.3f}, {value + half:.3f}]"
+    assert cells[4] == ("yes" if value + half < 0 else "no")
+    assert cells[2].startswith(f"{bits.sum() / size.sum():.3f} [")
+    assert cells[6] == f"{stored['xz_together_bits'] / size.sum():.3f}"
+
+
+def test_the_mixtures_experts_are_shown_by_layer(text):
+    assert "### How micro-deepseek uses its experts" in text
+    assert "even would be 25.0% each" in text
+    cells = row_of(text, "| layer |", "1")
+    assert sum(float(cell.rstrip("%")) for cell in cells[1:]) == pytest.approx(100, abs=0.3)
+
+
+def test_transfer_is_told_with_rates_steps_and_the_aim(measured, text):
+    study = st.load(transfer_of(measured))
+    for model in ("micro-llama", "micro-qwen", "micro-deepseek"):
+        scores = [study.trial(f"{model}/full/own/{s}").scores("test")["accuracy"] for s in (0, 1)]
+        cells = row_of(text, "| base | method |", model)
+        assert cells[1] == "from_scratch" or cells[2].startswith(f"{100 * np.mean(scores):.1f}")
+        assert cells[3] == "2"
+        assert cells[5] == "6"
+    assert "| full | " in text
+    assert "Aim: at least 4 points gained by each base (so for " in text
+    assert "![Losses of fine-tuning, means over seeds](transfer.png)" in text
+
+
+def test_every_figure_that_the_report_shows_is_there(measured, text):
+    for name in ("loss.png", "transfer.png"):
+        assert f"({name})" in text
+        assert (measured / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_not_there_is_named_with_its_command(made, tmp_path):
+    root = tmp_path / "bases"
+    shutil.copytree(made, root)
+    shutil.rmtree(root / "micro-qwen" / ".smalltune")
+    text = report.report(root, tmp_path / "studies" / "bases-transfer", root / "optimiser-pilot")
+    assert "micro-qwen: not trained yet: `smalltune run bases/micro-qwen`" in text
+    assert "not measured: `python bases/yardsticks.py`" in text
+    assert "Not run yet: `smalltune run studies/bases-transfer`" in text
+    assert "Not run yet: `smalltune run bases/optimiser-pilot`" in text
+
+
+def test_the_pilots_table_has_a_row_for_each_arm(measured, tmp_path):
+    root = tmp_path / "bases"
+    shutil.copytree(measured, root)
+    folder = root / "optimiser-pilot"
+    folder.mkdir()
+    content = yaml.safe_load((BASES / "optimiser-pilot" / "study.yaml").read_text())
+    content["models"] = {"micro-llama": content["models"]["micro-llama"]}
+    content["methods"] = dict(list(content["methods"].items())[:2])
+    content |= {"training": {"steps": 3, "batch_size": 4}, "max_length": 48}
+    (folder / "study.yaml").write_text(yaml.safe_dump(content))
+    study = st.load(folder)
+    assert not study.run(workers=1).failed
+    text = report.report(root, root.parent / "none", folder)
+    table = text[text.index("| optimiser |") :].splitlines()[2:]
+    scores = [trial.scores("dev")["bits_per_byte"] for trial in study.trials()]
+    assert [f"{score:.3f}" in row for score, row in zip(scores, table, strict=True)] == [True] * 2
