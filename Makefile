@@ -22,9 +22,9 @@ demo: setup  ## run studies/demo to its PDF and its ZIP
 	@tools/latex.sh
 	@tools/demo.sh studies/demo
 
-test: setup  ## run all tests
+test: setup  ## run all tests, as many files at once as there are cores, four at most
 	@tools/latex.sh
-	.venv/bin/pytest
+	.venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup  ## lint, format, layers and types, without changing a file
 	.venv/bin/ruff check

@@ -53,9 +53,10 @@ def embed(base: Trained, target: Path) -> Path:
 
 
 def write_weights(weights: Path, folder: Path) -> None:
-    """Write the trained parameters, and what else the class expects in a checkpoint, rounded.
+    """Write the trained parameters, rounded, and what else the class expects in a checkpoint.
 
-    A mixture's router keeps a correction of its scores that is no parameter and stays as it was.
+    That is the correction that a mixture's router adds to its scores: no parameter, and kept in
+    float32, since rounding it could send tokens to other experts.
     """
     import torch
     from safetensors.torch import load_file, save_file
@@ -64,7 +65,8 @@ def write_weights(weights: Path, folder: Path) -> None:
 
     fresh = load_model(folder, scheme="config")
     kept = {n: b for n, b in fresh.named_buffers() if n in fresh.state_dict()}
-    rounded = {n: t.to(torch.bfloat16) for n, t in (kept | load_file(weights)).items()}
+    tensors = kept | load_file(weights)
+    rounded = {n: t if n in kept else t.to(torch.bfloat16) for n, t in tensors.items()}
     save_file(rounded, folder / "model.safetensors", metadata={"format": "pt"})
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bases.small import tiny_config, write_corpus, write_study
 
+from smalltune.core.plugins import load
 from smalltune.engine.optimisers import OPTIMISERS
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training, train
@@ -17,6 +18,7 @@ from smalltune.models.loading import fingerprint, load_model
 
 NAMES = ("micro-llama", "micro-qwen", "micro-qwen2", "micro-deepseek")
 STEPS = 14
+METHOD = load("smalltune.methods", "pretrain")(balance=0.01)
 
 
 class Killed(Exception):
@@ -41,7 +43,7 @@ def pre_trained(folder, work, optimiser, kills=()):
 
     while True:
         model = load_model(folder, scheme="config", seed=0)
-        model.requires_grad_(True)
+        METHOD.attach(model)
         options = Training(
             steps=STEPS, batch_size=4, learning_rate=3e-3, optimiser=optimiser,
             weight_decay=0.1, beta2=0.95,
@@ -49,7 +51,7 @@ def pre_trained(folder, work, optimiser, kills=()):
         try:
             log, facts = train(
                 model, text(), None, options, seed=0, dtype="float32", work=work,
-                checkpoint_seconds=0.0, progress=progress,
+                checkpoint_seconds=0.0, progress=progress, after_step=METHOD.after_step,
             )  # fmt: skip
         except Killed:
             continue

@@ -4,6 +4,7 @@ import torch
 from bases.small import tiny_config
 from router import expert_shares
 
+from smalltune.core.plugins import load
 from smalltune.engine.segments import Segments
 from smalltune.models.loading import load_model
 
@@ -48,3 +49,20 @@ def test_a_model_without_experts_has_no_shares_and_keeps_no_hook(tmp_path, mixtu
     assert expert_shares(dense, pieces()) == {}
     expert_shares(mixture, pieces())
     assert not any(module._forward_pre_hooks for module in mixture.modules())
+
+
+def test_pre_training_moves_a_routers_bias_against_its_load(tmp_path):
+    """An expert with more than its share of the tokens falls by `balance`, one with less rises."""
+    model = load_model(tiny_config("micro-deepseek", tmp_path / "m"), scheme="config").train()
+    method = load("smalltune.methods", "pretrain")(balance=0.25)
+    method.attach(model)
+    model(input_ids=torch.arange(1, 41)[None])
+    routers = [m for m in model.modules() if hasattr(m, "e_score_correction_bias")]
+    loads = [router.chosen.float() for router in routers]
+    assert [each.sum().item() for each in loads] == [40 * router.top_k for router in routers] != []
+    method.after_step(model)
+    for chosen, router in zip(loads, routers, strict=True):
+        expected = 0.25 * torch.sign(chosen.mean() - chosen)
+        torch.testing.assert_close(router.e_score_correction_bias, expected)
+    method.detach(model)
+    assert not any(router._forward_hooks for router in routers)

@@ -1,7 +1,7 @@
 """Checkpoints: everything from which a killed training goes on to the same bits.
 
-One safetensors file holds the trained parameters, the optimiser's state and the random state; no
-pickle. It is written to a draft and renamed, so a kill leaves the older checkpoint whole.
+One safetensors file holds the trained parameters, the stored buffers, the optimiser's state and the
+random state; no pickle. It is written to a draft and renamed, so a kill leaves the older one whole.
 """
 
 import json
@@ -28,6 +28,7 @@ def write_checkpoint(
     for name, parameter in _trained(model):
         for field, value in optimiser.state.get(parameter, {}).items():
             tensors[f"{STATE}{field}:{name}"] = value
+    tensors |= {f"buffer:{name}": buffer for name, buffer in _buffers(model)}
     tensors |= {f"best:{name}": value for name, value in best.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -74,10 +75,18 @@ def read_checkpoint(
                 for field, values in groups.items()
                 if field.startswith(STATE) and name in values
             }
+        for name, buffer in _buffers(model):
+            buffer.copy_(groups["buffer"][name])
     torch.set_rng_state(groups["random"][""])
     if "random_cuda" in groups and torch.cuda.is_available():
         torch.cuda.set_rng_state(groups["random_cuda"][""])
     return progress, groups.get("best", {})
+
+
+def _buffers(model: Any) -> list[tuple[str, Any]]:
+    """Return the buffers that are stored with a model, such as the bias of a router."""
+    state = model.state_dict().keys()
+    return [(name, buffer) for name, buffer in model.named_buffers() if name in state]
 
 
 def _trained(model: Any) -> list[tuple[str, Any]]:

@@ -75,18 +75,23 @@ def train(
     work: Path,
     checkpoint_seconds: float,
     progress: Progress,
+    after_step: Callable[[Any], None] = lambda model: None,
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Train what requires a gradient; return the log of all steps and the facts of the run.
 
     Of the facts, `resumed_from` (steps) and `spent_earlier` (wall and CPU seconds of the attempts
     before, up to their last checkpoints) depend on the moment; the arguments decide the others.
 
+    `after_step(model)` is called after each step of the optimiser.
+
     Goes on from the checkpoint in `work` if there is one; the caller deletes it once the weights
     are saved. On the CPU in float32 the result has
     the same bits with and without interruptions. Raises EngineError when the loss stops being a
     number.
     """
-    loop = _Loop(model, data, dev, options, seed, dtype, work, checkpoint_seconds, progress)
+    loop = _Loop(
+        model, data, dev, options, seed, dtype, work, checkpoint_seconds, progress, after_step
+    )
     return loop.run()
 
 
@@ -104,10 +109,11 @@ class _Loop:
         work: Path,
         checkpoint_seconds: float,
         progress: Progress,
+        after_step: Callable[[Any], None],
     ):
         self.model, self.data, self.dev, self.options = model, data, dev, options
         self.seed, self.work, self.progress = seed, work, progress
-        self.checkpoint_seconds = checkpoint_seconds
+        self.checkpoint_seconds, self.after_step = checkpoint_seconds, after_step
         self.device = next(model.parameters()).device.type
         self.cast = precision(dtype, self.device)
         self.per_epoch = math.ceil(len(data) / options.batch_size)
@@ -172,6 +178,7 @@ class _Loop:
         trained = [p for group in self.optimiser.param_groups for p in group["params"]]
         torch.nn.utils.clip_grad_norm_(trained, options.clip)
         self.optimiser.step()
+        self.after_step(self.model)
         self.optimiser.zero_grad(set_to_none=True)
         value = float(loss.detach())
         if not math.isfinite(value):

@@ -82,6 +82,9 @@ class Gradient(Method):
         New parameters are drawn from torch's global generator, which the caller seeds.
         """
 
+    def after_step(self, model: Any) -> None:
+        """Change what the optimiser does not, after each of its steps; nothing by default."""
+
     @abstractmethod
     def detach(self, model: Any) -> None:
         """Undo `attach`; a base that was changed itself is thrown away by the caller."""

@@ -50,6 +50,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
             work=out,
             checkpoint_seconds=bench.checkpoint_seconds,
             progress=bench.progress,
+            after_step=method.after_step,
         )
         bench.meter.phase("save")
         (out / "weights").mkdir(exist_ok=True)
