@@ -26,7 +26,7 @@ published:
     model: BERT-Tiny
     metric: accuracy
     value: 83.2
-    on: GLUE's test split
+    where: GLUE's test split
     citation: turc2019compact
 """
 
@@ -83,7 +83,7 @@ def test_the_author_takes_the_macro_and_not_the_digits():
 
 def test_a_quoted_score_is_read(tmp_path):
     (one,) = read(tmp_path).published
-    assert (one.task, one.value, one.on, one.note) == ("reviews", 83.2, "GLUE's test split", "")
+    assert (one.task, one.value, one.where, one.note) == ("reviews", 83.2, "GLUE's test split", "")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_quoted_score_is_read(tmp_path):
         ("value: 83.2", "value: 0.832", "not 0.832: write 83.2"),
         ("value: 83.2", "value: 832", "11: accuracy is given in percent, from 0 to 100, not 832"),
         ("value: 83.2", "value: high", "11: published.0.value must be a number, not 'high'"),
-        ("    on: GLUE's test split\n", "", "8: 'on' is missing in published.0"),
+        ("    where: GLUE's test split\n", "", "8: 'where' is missing in published.0"),
         ("citation:", "citaton:", "13: unknown key 'citaton' in published.0. Did you mean 'cita"),
     ],
 )

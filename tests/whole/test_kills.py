@@ -76,6 +76,11 @@ def test_two_runs_at_once_share_the_work_and_both_end(workshop):
     assert not list((workshop.store / "claims").glob("*.json"))
 
 
+def hear_ctrl_c():
+    """Undo what a shell does to a job in the background, which ignores Ctrl-C from its start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(workshop):
     workshop.write(training={"epochs": 500, "batch_size": 8}, methods={"full": {"why": "x"}})
     workshop.write(contrasts=[], seeds=[0])
@@ -85,6 +90,7 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(workshop):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
     assert wait_for_a_new_checkpoint(workshop.store, process)
     os.killpg(process.pid, signal.SIGINT)

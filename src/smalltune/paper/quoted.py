@@ -20,7 +20,7 @@ def add_published(view: StudyView, numbers: Numbers) -> None:
     """Add each quoted value; its origin says that it is quoted, and from where."""
     for place, one in enumerate(view.published):
         metric = view.metric(one.metric)
-        what = f"{metric.title} of {one.model} on {one.on}, quoted from {one.citation}"
+        what = f"{metric.title} of {one.model} on {one.where}, quoted from {one.citation}"
         source = f"quoted from {one.citation}, not measured here; study file: published.{place}" + (
             f" ({one.note})" if one.note else ""
         )
@@ -66,7 +66,7 @@ def _quoted(one: PublishedView, numbers: Numbers, known: Collection[str]) -> lis
     cite = rf" \citep{{{one.citation}}}" if one.citation in known else ""
     note = f"; {escape(one.note)}" if one.note else ""
     name = f"{escape(one.model)}{cite}"
-    return [name, cell(numbers, published_name(one)), "--", f"{escape(one.on)}{note}"]
+    return [name, cell(numbers, published_name(one)), "--", f"{escape(one.where)}{note}"]
 
 
 def _ours(view: StudyView, one: Estimate, numbers: Numbers) -> list[str]:

@@ -133,14 +133,14 @@ class MetricView:
 class PublishedView:
     """A score that somebody else published: a percentage where the metric is printed as one.
 
-    `on` says which rows it was measured on, `note` what else differs from this study.
+    `where` says which rows it was measured on, `note` what else differs from this study.
     """
 
     task: str
     model: str
     metric: str
     value: float
-    on: str
+    where: str
     citation: str
     note: str = ""
 

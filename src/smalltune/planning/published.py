@@ -25,7 +25,7 @@ class PublishedEntry(BaseModel):
     model: str = Field(min_length=1)
     metric: str
     value: float
-    on: str = Field(min_length=1)
+    where: str = Field(min_length=1)
     citation: str = Field(min_length=1)
     note: str = ""
 
@@ -34,14 +34,14 @@ class PublishedEntry(BaseModel):
 class Published:
     """A quoted score: `value` is a percentage where the metric is printed as one.
 
-    `on` says on which rows it was measured, `note` what else differs from this study.
+    `where` says on which rows it was measured, `note` what else differs from this study.
     """
 
     task: str
     model: str
     metric: str
     value: float
-    on: str
+    where: str
     citation: str
     note: str
 
