@@ -79,8 +79,7 @@ def hub(tmp_path_factory):
     models, data = root / "models", root / "datasets" / "stanfordnlp" / "sst2" / "data"
     qwen, tiny, deepseek = map(checkpoint, ("Qwen2.5-0.5B", "TinyLlama-1.1B", "deepseek-llm"))
     rows = {"vocab_size": 151936, "bos_token_id": 151643, "eos_token_id": 151643}
-    narrow = {"hidden_size": 14 * 16, "intermediate_size": 304}
-    write(models / IDS["qwen2"], shallow(qwen, **narrow), qwen)
+    write(models / IDS["qwen2"], shallow(qwen), qwen)
     write(models / IDS["qwen3"], Qwen3Config(**NARROW, **rows, tie_word_embeddings=True), qwen)
     llama = LlamaConfig(**NARROW, rope_parameters=ROPE, tie_word_embeddings=True)
     write(models / IDS["llama3"], llama, tiny)
