@@ -3,9 +3,11 @@
 import random
 from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 
-from smalltune.data.duplicates import THRESHOLD, duplicates
+from smalltune.data import duplicates as sketching
+from smalltune.data.duplicates import BANDS, LOOK, METHOD, THRESHOLD, duplicates
 from smalltune.data.splits import Row
 
 WORDS = [f"w{n}" for n in range(300)]
@@ -96,6 +98,20 @@ def test_the_counts_do_not_depend_on_the_process():
         for seed in ("1", "2")
     }
     assert len(said) == 1 and "exact" in said.pop()
+
+
+@pytest.mark.parametrize(("between", "near"), [(LOOK - 1, 1), (LOOK, 0)])
+def test_in_a_crowded_band_only_the_last_candidates_are_compared_as_the_method_says(
+    between, near, monkeypatch
+):
+    """With one band for all rows, the twin is out of sight behind that many others."""
+    monkeypatch.setattr(sketching, "_bands", lambda made: np.zeros((len(made), BANDS), np.uint64))
+    rng = random.Random(7)
+    others = [" ".join(rng.sample(WORDS, 12)) for _ in range(between)]
+    text = " ".join(f"t{n}" for n in range(40))
+    within, _ = duplicates({"train": rows("a", [text, *others, f"{text} end"])})
+    assert within["train"] == {"exact": 0, "near": near}
+    assert f"the last {LOOK} of a band" in METHOD
 
 
 def test_a_very_long_row_and_empty_splits_are_no_trouble():

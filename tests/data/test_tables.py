@@ -11,6 +11,10 @@ from smalltune.data.tables import read_rows, read_table, stream_lines
 
 ROWS = [{"text": f"number {n}", "label": "ab"[n % 2]} for n in range(5)]
 CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS)
+FORMATS = [
+    "csv", "crlf", "cr", "no last line break", "semicolons", "bars", "sep", "tsv", "utf-16",
+    "utf-32", "gzip", "jsonl", "json", "indented json",
+]  # fmt: skip
 
 
 def put(folder, name, content):
@@ -36,11 +40,12 @@ def places(path):
         ("t.tsv", CSV.replace(",", "\t")),
         ("t.CSV", CSV.encode("utf-16")),
         ("t.csv", CSV.encode("utf-32")),
-        ("t.csv.gz", gzip.compress(CSV.encode("utf-8-sig"))),
+        ("t.csv.gz", gzip.compress(CSV.encode("utf-8-sig"), mtime=0)),
         ("t.jsonl", "\n\n".join(json.dumps(row) for row in ROWS)),
         ("t.json", json.dumps(ROWS)),
         ("t.json", " \n" + json.dumps(ROWS, indent=3) + "\n"),
     ],
+    ids=FORMATS,
 )
 def test_the_same_rows_are_read_from_every_format(tmp_path, name, content):
     assert list(read_table(put(tmp_path, name, content))) == ROWS

@@ -1,6 +1,7 @@
 """Fetching: patience with the network, none with wrong bytes, and no request without a need."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,38 @@ def test_patience_has_an_end_and_the_hub_is_named(client, hub):
     assert hub.count("/api/models/some/model") == 4
 
 
+@pytest.mark.parametrize("wait", ["abc", "-1", "nan", "inf"])
+def test_a_wait_that_is_no_number_of_seconds_is_named(client, hub, wait):
+    assert client.ask("pin_model('some/model')", SMALLTUNE_HUB_WAIT=wait) == (
+        f"SmalltuneError: SMALLTUNE_HUB_WAIT={wait}: it must be a number of seconds from 0 to 3600"
+    )
+    assert hub.count() == 0
+
+
+@pytest.mark.parametrize(("status", "times"), [(400, 1), (429, 4)])
+def test_only_what_is_asked_often_is_said_to_be(client, hub, status, times):
+    hub.misbehave(status, times=-1)
+    said = client.ask("pin_model('some/model')")
+    assert said.startswith(f"ModelError: some/model: {hub.url} ") and str(status) in said
+    assert ("however often it is asked" in said) == (times > 1)
+    assert hub.count("/api/models/some/model") == times
+
+
+def test_the_clients_own_remarks_are_kept_out_and_its_logger_is_as_before(client, hub, fetch):
+    hub.misbehave(503, times=2, where=PATH)
+    code = f"""
+import logging
+from huggingface_hub.utils import logging as client
+from smalltune.hub import fetch_file
+before = client.get_verbosity()
+print({fetch})
+assert client.get_verbosity() == before < logging.ERROR
+"""
+    done = client.run("-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert hub.count(PATH) > 2
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
 def test_what_the_hub_refuses_is_asked_once(client, hub, status):
     hub.misbehave(status, times=-1)
@@ -106,10 +139,48 @@ def test_bytes_that_went_bad_in_the_cache_are_fetched_again(client, hub, fetch, 
     path = client.ask(fetch)
     with open(path, "r+b") as file:
         file.write(b"XXXX")
-    assert client.ask(fetch, HF_HUB_OFFLINE="1").startswith(
-        "DataError: stanfordnlp/sst2: HF_HUB_OFFLINE is set"
+    assert client.ask(fetch, HF_HUB_OFFLINE="1").endswith(
+        "must be fetched: what the cache holds is not what was locked (HF_HOME). "
+        "Unset HF_HUB_OFFLINE and run once"
     )
     assert same(client.ask(fetch), table)
+
+
+def test_offline_what_the_cache_lacks_is_named_and_no_download_is_told(client, hub, fetch):
+    told = f"{fetch[:-1]}, lambda what: print('told', what))"
+    commit = hub.commit("stanfordnlp/sst2", "datasets")
+    done = client.run("-c", f"from smalltune.hub import fetch_file\n{told}", HF_HUB_OFFLINE="1")
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].endswith(
+        f"stanfordnlp/sst2: HF_HUB_OFFLINE is set, and {PATH} at {commit[:12]} must be fetched: "
+        "it is not in the cache (HF_HOME). Unset HF_HUB_OFFLINE and run once"
+    )
+
+
+@pytest.fixture
+def commits(client, hub, root, fetch):
+    """Two commits in the cache whose tables are one blob."""
+    first = hub.commit("stanfordnlp/sst2", "datasets")
+    (root / "datasets" / "stanfordnlp" / "sst2" / "README.md").write_text("# Data\n")
+    second = hub.commit("stanfordnlp/sst2", "datasets")
+    paths = [Path(client.ask(fetch.replace(first, commit))) for commit in (first, second)]
+    assert first != second and paths[0] != paths[1] and paths[0].samefile(paths[1])
+    return paths
+
+
+def test_a_right_file_stays_for_the_snapshots_that_did_not_ask_for_another(
+    client, fetch, table, commits
+):
+    digest = hashlib.sha256(table.read_bytes()).hexdigest()
+    assert "twice" in client.ask(fetch.replace(digest, "0" * 64))
+    assert not commits[0].is_symlink() and same(commits[1], table)
+
+
+def test_a_blob_whose_bytes_are_wrong_for_its_name_goes_for_all(client, hub, fetch, commits):
+    hub.misbehave("corrupt", times=-1, where=PATH)
+    commits[0].resolve().write_bytes(b"XXXX")
+    assert "twice" in client.ask(fetch)
+    assert not commits[0].exists() and not commits[1].exists()
 
 
 def test_a_model_comes_as_a_folder_and_tells_what_it_downloads(client, hub):

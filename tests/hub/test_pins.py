@@ -135,6 +135,10 @@ def test_a_gated_model_names_the_token_and_is_read_with_it(client, hub):
         "ModelError: some/model: a gated model: accept its licence on its hub page, "
         "then set HF_TOKEN"
     )
+    assert client.ask("pin_model('some/model')", HF_TOKEN="hf_other") == (
+        "ModelError: some/model: a gated model: HF_TOKEN is set, but it has no access: accept the "
+        "licence on its hub page with that account"
+    )
     found = client.ask("pin_model('some/model')", HF_TOKEN="hf_good")
     assert found["commit"] == hub.commit("some/model")
 

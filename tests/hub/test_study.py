@@ -101,8 +101,14 @@ def test_a_study_by_names_runs_once_and_then_without_the_hub(
     assert scores[0] == scores[1] and len(scores[0]) == 6
     third = ("--store", str(tmp_path / "third"))
     bare = type_("run", *third, HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path / "no"))
-    assert bare.returncode == 1 and "HF_HUB_OFFLINE is set" in bare.stderr
-    assert "Traceback" not in bare.stderr
+    assert bare.returncode == 1 and "it is not in the cache (HF_HOME)" in bare.stderr
+    assert "Traceback" not in bare.stderr and "fetching" not in bare.stderr
+
+
+def test_a_wrong_wait_is_a_line_and_not_a_traceback(type_):
+    done = type_("lock", SMALLTUNE_HUB_WAIT="abc")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "SMALLTUNE_HUB_WAIT=abc: it must be a number of seconds" in done.stderr
 
 
 def test_a_model_on_the_hub_and_its_copy_in_a_folder_are_one_model(type_, stories, tmp_path):

@@ -64,7 +64,7 @@ def test_looking_at_the_beginning_of_a_long_text_first_changes_nothing(
     assert found == [expected] * 4
 
 
-def test_of_ten_megabytes_little_is_looked_at(tokeniser):
+def test_of_ten_megabytes_little_is_tried_and_the_rest_is_counted_in_pieces(tokeniser):
     seen = []
 
     def encode(prompts):
@@ -73,8 +73,37 @@ def test_of_ten_megabytes_little_is_looked_at(tokeniser):
 
     cutter = Cutter(lambda fields: fields["t"] + "\nIt is", encode, 64)
     tokens, lengths = cutter.fit([{"t": "word " * 2_000_000}])
-    assert len(tokens[0]) <= 64 < lengths[0]
-    assert sum(seen) < 20_000
+    assert len(tokens[0]) <= 64
+    assert lengths[0] == pytest.approx(2_000_000 * count_of(tokeniser, " word"), rel=1e-3)
+    assert max(seen) < cutting.AT_ONCE + 100
+    assert sum(seen) < 10_000_000 + 20_000
+
+
+def count_of(tokeniser, text):
+    return len(batch(tokeniser, [text])[0])
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_the_reported_length_is_that_of_the_whole_prompt(tokeniser, monkeypatch, chat):
+    """Two texts of different lengths, both longer than what is tried and than a piece."""
+    monkeypatch.setattr(cutting, "AT_ONCE", 20_000)
+    monkeypatch.setattr(
+        tokeniser, "chat_template", "{% for m in messages %}U: {{ m.content }}\nA:{% endfor %}"
+    )
+    prompts = Prompts(tokeniser, chat)
+
+    def render(fields):
+        return f"{fields['one']}\n{fields['other']}\nIt is"
+
+    rows = [
+        {"one": " ".join(texts(800, 50)), "other": " ".join(texts(300, 50))},
+        {"one": "short", "other": " ".join(texts(1000, 50))},
+        {"one": "short", "other": "too"},
+    ]
+    _, lengths = Cutter(render, prompts.encode, 48).fit(rows)
+    whole = [len(ids) for ids in prompts.encode(map(render, rows))]
+    assert min(whole[:2]) > 20_000 and whole[2] < 48
+    assert lengths == pytest.approx(whole, rel=1e-3)
 
 
 def two(**options):
@@ -111,5 +140,6 @@ def test_a_prompt_that_does_not_fit_without_its_texts_is_an_error(tokeniser):
 def test_asking_the_library_directly_gives_transformers_tokens(tokeniser):
     some = [*texts(20, 60), "<|endoftext|> inside", "", "  two  spaces  "]
     tokeniser(some[:2], truncation=True, max_length=5, padding=True)  # leaves settings behind
-    asked = batch(tokeniser, some)
-    assert asked == tokeniser(some, add_special_tokens=False)["input_ids"]
+    for special in (True, False):
+        plain = tokeniser(some, add_special_tokens=False, split_special_tokens=not special)
+        assert batch(tokeniser, some, special=special) == plain["input_ids"]

@@ -65,8 +65,8 @@ MADE = {
 class Shelf:
     """A store that is filled by hand, and the plan record that goes with it."""
 
-    def __init__(self, root: Path, *, counted: bool = True):
-        self.store, self.counted = Store(root), counted
+    def __init__(self, root: Path, *, counted: bool = True, notes: Sequence[str] = ()):
+        self.store, self.counted, self.notes = Store(root), counted, notes
         self.trials: list[Trial] = []
         self.gold = {s: [(i * 7 + len(s)) % 2 for i in range(ITEMS)] for s in ("dev", "test")}
 
@@ -84,6 +84,7 @@ class Shelf:
         files: dict[str, Any] = {}
         facts: dict[str, Any] = {"splits": {}, **(COUNTED if self.counted else {})}
         facts.setdefault("dropped", {"train rows repeated in dev": 3})
+        facts |= {"notes": list(self.notes)} if self.notes else {}
         for split in ("train", "dev", "test"):
             gold = self.gold.get(split, self.gold["dev"])
             files[f"{split}.jsonl"] = [
@@ -278,10 +279,16 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def made(
-    root: Path, *, lora: float, full: float, seeds: Sequence[int] = SEEDS, counted: bool = True
+    root: Path,
+    *,
+    lora: float,
+    full: float,
+    seeds: Sequence[int] = SEEDS,
+    counted: bool = True,
+    notes: Sequence[str] = (),
 ) -> Results:
     """Return the results of a store in which the methods have these skills."""
-    shelf = Shelf(root, counted=counted)
+    shelf = Shelf(root, counted=counted, notes=notes)
     shelf.add("majority", None, 0.5)
     for seed in seeds:
         shelf.add("full", seed, full, "micro")

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from smalltune.paper import latex
 from smalltune.paper.build import build
 from smalltune.paper.cards import MOST, card_tables
 from smalltune.paper.counts import add_counts, label_names
 from smalltune.paper.figures import lengths
+from smalltune.paper.naming import Names
 from smalltune.paper.numbers import Numbers
 from smalltune.paper.readme import readme
+from smalltune.paper.remarked import note_counts, note_text
 from smalltune.paper.trace import trace
 
 SAID = {
@@ -57,6 +60,50 @@ def test_the_card_has_every_count_and_says_what_stands_behind_it(built):
     ):  # fmt: skip
         assert said.replace(",", ",") in card.replace(",{}", ","), said
     assert re.search(r"Exact twins in train & & \\cell\{\\acrossExactTrainDevReviews\} &", card)
+
+
+def test_every_number_of_a_note_is_a_macro_that_leads_to_its_artifact(
+    view, make_results, tmp_path, monkeypatch
+):
+    said = [
+        "1198 train rows are a part of a test row, word for word, and were kept",
+        "dev holds 41 rows and not 2000: no more rows",
+        "of SST-2, 0.5 to 12,500 rows.",
+    ]
+    results = make_results(tmp_path / "store", lora=0.9, full=0.7, notes=said)
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    folder = build(view, results, tmp_path / "paper").folder
+    text = (folder / "sections" / "appendix.tex").read_text().replace("{,}", ",")
+    note = re.search(r"Notes & (.*) \\\\", text)[1].replace(r"\mbox{-}2", "")
+    assert not re.search(r"\d", note)
+    records = json.loads((folder / "numbers.json").read_text())
+    macros = re.findall(r"\\(note\w+)\{\}", note)
+    assert [(records[m]["value"], records[m]["printed"]) for m in macros] == [
+        (1198, "1,198"), (41, "41"), (2000, "2,000"), (0.5, "0.5"), (12500, "12,500"),
+    ]  # fmt: skip
+    for name in macros:
+        assert trace(folder, name, results.store).origins[0].stage == "prepare"
+    assert r"\noteOneCountOneReviews{} train rows" in note and "; dev holds" in note
+
+
+@pytest.mark.parametrize(
+    ("note", "values"),
+    [
+        ("no row has the labels 3, class 7 and 2 more", [2]),
+        ("3 rows lack the label 3", [3]),
+        ("train has no row with the label 3, which dev asks for 15 times", [15]),
+    ],
+)
+def test_a_label_in_digits_is_a_name_and_no_count(note, values):
+    found = note_counts({"notes": [note]}, ["2", "3", "class 7"])
+    assert [value for _, value, _ in found] == values
+
+
+def test_a_note_that_is_too_long_is_cut_between_words_and_numbers(view):
+    notes = {"notes": ["12345 " * 300]}
+    found = list(note_counts(notes, []))
+    assert {value for _, value, _ in found} == {12345}
+    assert note_text(notes, [], Names(view), "t").count("\\note") == len(found)
 
 
 def test_the_text_tells_what_was_cut_and_what_repeats(built):

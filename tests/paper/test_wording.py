@@ -1,6 +1,7 @@
 """Wording: what the generated text and the figures say is what the program did."""
 
 import importlib.metadata
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from smalltune.paper import latex
 from smalltune.paper.build import build
 from smalltune.paper.bundle import _dependencies, _requirements
 from smalltune.paper.escape import escape, identifier
+from smalltune.paper.examples import _short
 from smalltune.paper.figures import contrast, curves, scores, titled
 
 
@@ -48,6 +50,49 @@ def test_times_say_what_they_add_up_and_what_they_leave_out(built):
     assert "without a language model, of fitting and predicting together" in section(
         built, "results"
     )
+
+
+def test_the_cost_table_says_which_clock_each_time_is_of(built):
+    text = section(built, "results")
+    assert "wall time of the training loop" in text
+    assert "CPU time is processor time of training and all predictions, with the loading" in text
+    assert "Workers share the machine, so wall time can exceed it." in text
+
+
+@pytest.mark.parametrize(
+    ("tried", "said"),
+    [
+        ((2, 4), "each tuned method with the same number of candidates, \\candidatesFull{}"),
+        ((2, 4, 8), "with these numbers of candidates: \\candidatesFull{} for full fine-{}tuning "
+         "and \\candidatesLora{} for LoRA"),
+    ],
+)  # fmt: skip
+def test_as_many_candidates_are_said_only_of_methods_that_have_as_many(
+    view, results, tmp_path, monkeypatch, tried, said
+):
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    full = replace(view.methods[1], tuned={"learning_rate": (0.1, 0.2)})
+    lora = replace(view.methods[2], tuned={"rank": tried})
+    tuned = replace(view, methods=(view.methods[0], full, lora), tuned=True)
+    report = build(tuned, results, tmp_path / "paper")
+    text = section(report, "setup")
+    assert f"among the values in the study file (Table~\\ref{{tab:settings}}), {said}." in text
+    assert ("same number" in text) == (len(tried) == 2)
+    assert "among the values in the study file" in section(report, "abstract")
+    records = json.loads((report.folder / "numbers.json").read_text())
+    assert [records[f"candidates{m}"]["value"] for m in ("Full", "Lora")] == [2, len(tried)]
+
+
+def test_a_narrow_column_has_a_title_that_fits_and_never_a_raw_name():
+    assert _short("From scratch", "from_scratch") == "From scratch"
+    assert _short("Full fine-tuning", "full") == "Full"
+    assert "_" not in _short("Another, longer title", "another_one")
+
+
+def test_no_column_ends_within_the_text_of_the_provenance(built):
+    text = section(built, "appendix")
+    (kept,) = re.findall(r"\\begin\{samepage\}.*?\\end\{samepage\}", text)
+    assert "The program walks back" in kept and "\\texttt{numbers.tex}.\\par" in kept
 
 
 def test_prose_has_a_typographic_apostrophe_and_names_a_straight_one():

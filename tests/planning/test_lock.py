@@ -91,8 +91,60 @@ def test_a_truncated_checkpoint_is_refused(bureau):
 def test_a_damaged_lock_is_named(bureau):
     lock_in_force(bureau.read())
     lock_path(bureau.file).write_text("{")
-    assert refusal(bureau).startswith("study.lock: cannot be read (")
+    assert refusal(bureau) == (
+        "study.lock: cannot be read (it is not JSON). `smalltune lock STUDY` writes it anew"
+    )
     assert lock_anew(bureau.read()).models
+
+
+TRAIN = "tasks.own.files.train"
+HUB = "hub:some/model@" + "0" * 40
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("environment", None, "environment: must be a JSON object"),
+        ("environment.packages", 3, "environment.packages: must be a JSON object"),
+        ("models", [], "models: must be a JSON object"),
+        ("models.tiny", None, "models.tiny: must be a JSON object"),
+        ("models.tiny.digest", 5, "models.tiny.digest: must be text"),
+        ("models.tiny.digest", ..., "models.tiny.digest: is missing"),
+        ("models.tiny.more", 5, "models.tiny.more: is unknown"),
+        ("models.tiny.parameters", 1.5, "models.tiny.parameters: must be a whole number"),
+        ("models.tiny.ref", HUB, "models.tiny.files: is missing"),
+        ("models.tiny.ref", HUB[:-1], "models.tiny.ref: must be hub:OWNER/NAME@COMMIT"),
+        (TRAIN, "data/train.csv", f"{TRAIN}: must be a list"),
+        (f"{TRAIN}.0.bytes", "9", f"{TRAIN}.0.bytes: must be a whole number"),
+        (f"{TRAIN}.0.sha256", ..., f"{TRAIN}.0.sha256: is missing"),
+        ("dtype", "int8", "dtype: must be one of 'float32' or 'bfloat16'"),
+        ("format", ..., "format: is missing"),
+        ("more", 1, "more: is unknown"),
+    ],
+)
+def test_a_lock_with_a_damaged_field_names_the_field(bureau, place, value, said):
+    lock_in_force(bureau.read())
+    path = lock_path(bureau.file)
+    whole = json.loads(path.read_text())
+    *way, last = [int(step) if step.isdecimal() else step for step in place.split(".")]
+    inside = whole
+    for step in way:
+        inside = inside[step]
+    if value is ...:
+        del inside[last]
+    else:
+        inside[last] = value
+    path.write_text(json.dumps(whole))
+    assert refusal(bureau) == (
+        f"study.lock: cannot be read ({said}). `smalltune lock STUDY` writes it anew"
+    )
+
+
+@pytest.mark.parametrize("text", [b"[]", b"null", b"5", b"\xff\xfe", b"[" * 100_000])
+def test_a_lock_that_is_no_json_object_is_named(bureau, text):
+    lock_in_force(bureau.read())
+    lock_path(bureau.file).write_bytes(text)
+    assert refusal(bureau).startswith("study.lock: cannot be read (")
 
 
 def test_a_lock_of_an_older_smalltune_says_how_it_is_renewed(bureau):

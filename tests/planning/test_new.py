@@ -157,7 +157,8 @@ HOSTILE = ['"quoted": #1', "{braces}", "a\\b", "ä\u2028ö", "\U0001f600", "- da
 def test_names_and_labels_of_any_kind_come_back_from_the_study_file_as_they_are():
     columns = {'a {b} "c": #d': LONG, "la\tbel": lambda n: HOSTILE[n % len(HOSTILE)]}
     path = table("~odd, näme.csv", columns, rows=40)
-    done = type_("new", "mine", "--data", str(path), "--test", str(path), "--yes")
+    test = table("test.csv", columns | {'a {b} "c": #d': f"not {LONG}"}, rows=40)
+    done = type_("new", "mine", "--data", str(path), "--test", str(test), "--yes")
     assert done.exit_code == 0, done.output
     task = read_study(Path("studies/mine/study.yaml")).tasks[0].task
     assert task.columns == ('a {b} "c": #d',)
@@ -192,6 +193,60 @@ def test_tables_of_ones_own_for_test_and_dev_are_named_and_not_copied():
     assert files == {role: f"../../{role}.csv" for role in ("train", "test", "dev")}
     assert "dev" not in content["tasks"]["train"]
     assert [path.name for path in Path("studies/mine").iterdir()] == ["study.yaml"]
+
+
+@pytest.mark.parametrize("roles", [("test",), ("dev", "test"), ("test", "dev")])
+def test_a_train_table_that_is_repeated_whole_is_refused_before_anything_is_written(roles):
+    table("train.csv", {"text": LONG, "label": two})
+    table("other.csv", {"text": "other", "label": two})
+    table("again.csv", {"text": f"{LONG.upper()}:", "label": two})
+    words = [f"--{roles[0]}", "again.csv"] + ([f"--{roles[1]}", "other.csv"] if roles[1:] else [])
+    done = type_("new", "mine", "--data", "train.csv", *words, "--yes")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        f"train.csv: every row of it is repeated in {roles[0]}, which leaves none to train on: "
+        "are they one file?\n",
+    )
+    assert not Path("studies").exists()
+
+
+def test_what_test_and_dev_repeat_between_them_leaves_nothing_to_train_on():
+    table("train.csv", {"text": LONG, "label": two}, rows=20)
+    table("test.csv", {"text": LONG, "label": two}, rows=12)
+    table("dev.csv", {"text": lambda n: f"{LONG} {n + 8}", "label": two}, rows=12)
+    words = ["--test", "test.csv", "--dev", "dev.csv", "--yes"]
+    done = type_("new", "mine", "--data", "train.csv", *words)
+    assert done.exit_code == 1 and "every row of it is repeated in dev" in done.stderr
+    table("dev.csv", {"text": lambda n: f"{LONG} {n + 9}", "label": two}, rows=10)
+    assert type_("new", "mine", "--data", "train.csv", *words).exit_code == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--test", "test.csv")])
+def test_a_table_whose_texts_are_all_alike_is_refused_before_anything_is_written(words):
+    table("t.csv", {"text": lambda n: "The same!" if n % 3 else "the same", "label": two})
+    table("test.csv", {"text": LONG, "label": two})
+    done = type_("new", "mine", "--data", "t.csv", *words, "--text", "text", "--yes")
+    assert done.exit_code == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("t.csv: all texts in the column 'text' are alike: ")
+    assert not Path("studies").exists()
+
+
+def test_a_few_texts_over_and_over_are_refused_before_anything_is_written():
+    path = table("t.csv", {"text": lambda n: f"text {'abc'[n % 3]}", "label": two}, rows=90)
+    done = type_("new", "mine", "--data", str(path), "--text", "text", "--label", "label", "--yes")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(
+        "t.csv: 3 different texts in 90 rows: every row of train would be"
+    )
+    assert not Path("studies").exists()
+
+
+def test_dev_is_a_fifth_of_what_is_left_of_train_where_test_repeats_rows():
+    table("train.csv", {"text": LONG, "label": two}, rows=100)
+    table("test.csv", {"text": LONG, "label": two}, rows=90)
+    done = type_("new", "mine", "--data", "train.csv", "--test", "test.csv", "--yes")
+    assert done.exit_code == 0, done.output
+    assert read_study(Path("studies/mine/study.yaml")).tasks[0].task.dev["rows"] == 2
 
 
 def test_a_study_that_cannot_be_written_leaves_no_rows_behind():

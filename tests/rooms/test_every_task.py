@@ -84,6 +84,26 @@ def test_a_label_outside_the_label_words_is_named_with_its_row(tmp_path):
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize("hidden", [-1, None])
+def test_a_split_whose_labels_are_hidden_is_named(tmp_path, hidden):
+    path = table(tmp_path / "train.jsonl", SOME)
+    rows = [{"t": f"unseen {i}", "y": hidden} for i in range(3)]
+    test = table(tmp_path / "test.jsonl", rows)
+    with pytest.raises(DataError) as error:
+        own().split({"train": [path], "test": [test]})
+    assert str(error.value) == (
+        f"{test}: the labels of the test split are hidden (each is {hidden!r}), so it cannot be "
+        "used: name another split under `splits:`, such as validation"
+    )
+    table(test, [*rows, {"t": "seen", "y": 1}])
+    with pytest.raises(DataError, match=r"no label|the label -1 is not among"):
+        own().split({"train": [path], "test": [test]})
+    named = own(labels={"-1": "bad", "0": "so so", "1": "good"}, dev={"rows": 8})
+    if hidden == -1:
+        table(test, rows)
+        assert len(named.split({"train": [path], "test": [test]}).test) == 3
+
+
 def test_a_missing_column_is_named_with_the_columns_there_are(tmp_path):
     path = table(tmp_path / "train.jsonl", SOME)
     with pytest.raises(DataError) as error:

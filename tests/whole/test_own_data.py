@@ -151,6 +151,11 @@ FAILS = {
     ),
     "blank label.csv": (table(with_row(5, "a", " ")), ", row 5 (line 6): the column 'label' holds"),
     "nan label.csv": (table(with_row(5, "a", "NaN")), ", row 5 (line 6): the column 'label' holds"),
+    "a class called null.csv": (
+        table(with_row(5, "a", "null")),
+        ", row 5 (line 6): the column 'label' holds 'null', which is read as no label: rename the "
+        "class or drop the row",
+    ),
     "null label.jsonl": (lines(with_row(5, "a", None)), ", row 5: the column 'label' holds no"),
     "nan label.jsonl": (lines(with_row(5, "a", float("nan"))), ", row 5: the column 'label' holds"),
     "null label.parquet": ("null", ", row 5: the column 'label' holds no label"),

@@ -7,7 +7,9 @@ single word, the word) have a Jaccard similarity of `THRESHOLD` or more and they
 Candidates come from MinHash signatures (Broder, 1997) cut into bands (Leskovec, Rajaraman and
 Ullman, Mining of Massive Datasets, chapter 3): two rows that are near share a band with a
 probability above 1 - 1e-7. Every candidate is verified on the sets themselves, so that no chance
-adds a duplicate. The seed is fixed: the same rows give the same counts.
+adds a duplicate. In a crowded band, as of rows made from one form, only the last `LOOK` candidates
+are compared, so that time does not grow with its square: near rows can be missed there. The seed
+is fixed: the same rows give the same counts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,11 +24,14 @@ from smalltune.data.splits import Row, chunks
 
 __all__ = ["METHOD", "THRESHOLD", "duplicates"]
 
-METHOD = "Jaccard similarity of the sets of word pairs, candidates by MinHash, each verified"
+LOOK = 20  # earlier rows of one band that a row is held against
+METHOD = (
+    "Jaccard similarity of the sets of word pairs, candidates by MinHash "
+    f"(the last {LOOK} of a band), each verified"
+)
 THRESHOLD = 0.8
 BANDS, WIDTH, SEED = 32, 4, 11
 LONGEST = 5_000  # words of a row that are looked at
-LOOK = 20  # earlier rows of one band that a row is held against
 CHUNK = 5_000
 
 Codes = NDArray[np.int64]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-__all__ = ["MISSING", "alike", "is_missing", "spellings", "words_for"]
+__all__ = ["MISSING", "alike", "is_missing", "no_label", "spellings", "words_for"]
 
 MISSING: Final = ("nan", "null", "<na>", "#n/a")
 """What spreadsheets and data frames write where there is nothing, in lower case."""
@@ -36,6 +36,13 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, str):
         return not value.strip() or value.strip().lower() in MISSING
     return value is None or bool(value != value)
+
+
+def no_label(value: Any) -> str:
+    """Return what is wrong with a cell that `is_missing`, and what to do about it."""
+    if isinstance(value, str) and value.strip():
+        return f"holds {value!r}, which is read as no label: rename the class or drop the row"
+    return "holds no label: fill it in or drop the row"
 
 
 def alike(values: Iterable[str]) -> tuple[str, str] | None:

@@ -10,7 +10,8 @@ from typing import Any, Final
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import nearest
 from smalltune.core.plural import plural
-from smalltune.data.labels import is_missing, spellings
+from smalltune.data.labels import is_missing, no_label, spellings
+from smalltune.data.splits import Row
 from smalltune.data.tables import read_rows
 
 __all__ = ["MOST_LABELS", "Column", "Columns", "Survey", "Table", "profile", "survey"]
@@ -92,10 +93,14 @@ class Columns:
 
 @dataclass
 class Survey:
-    """The labels of a table that can be learned from: rows of each, and the order of all rows."""
+    """The labels of a table that can be learned from: rows of each, and the order of all rows.
+
+    `keys` holds for each row the hash of its `Row.key`, by which rows that repeat are dropped.
+    """
 
     labels: Counter[str] = field(default_factory=Counter)
     order: list[str] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
 
 
 def profile(path: Path) -> Table:
@@ -132,6 +137,7 @@ def survey(path: Path, chosen: Columns) -> Survey:
             label = names.setdefault(label, label)
             found.labels[label] += 1
             found.order.append(label)
+            found.keys.append(hash(Row("", {name: row[name] for name in chosen.text}, label).key))
     if problems:
         problem = next(iter(first))
         more = problems[problem] - 1
@@ -157,8 +163,7 @@ def _problems(
         held = "holds no text: " + ("fill it in or drop the row" if empty else f"it holds {text!r}")
         yield f"{column} {empty}", f"{where}: the column {column!r} {held}"
     if is_missing(row[chosen.label]):
-        said = f"the column {chosen.label!r} holds no label: fill it in or drop the row"
-        yield "label", f"{where}: {said}"
+        yield "label", f"{where}: the column {chosen.label!r} {no_label(row[chosen.label])}"
     if chosen.id is not None:
         name = str(row[chosen.id])
         before = ids.setdefault(name, where)

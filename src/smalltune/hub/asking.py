@@ -1,13 +1,15 @@
 """Asking the hub: try again when the network or the hub stumbles, and say in a line what is wrong.
 
-What failed on the way (a connection that broke, a time that ran out, a status of 500 or more) is
-asked again after 1, 2 and 4 seconds. What the hub refuses (4xx) is refused for good.
+What failed on the way (a connection that broke, a time that ran out, a status of 500 or more, 408
+or 429) is asked again after 1, 2 and 4 seconds. What the hub refuses (any other 4xx) is refused for
+good.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
@@ -17,6 +19,7 @@ from smalltune.core.plugins import nearest
 __all__ = ["Repository", "asked", "patiently", "transient"]
 
 TRIES: Final = 4
+LONGEST: Final = 3600
 BROKEN: Final = {"TimeoutException", "ReadError", "WriteError", "RemoteProtocolError"}
 """Errors of the HTTP library that may not come again, by name: it is httpx for some versions of the
 client and httpx2 for others. A refused connection is not among them: nobody is there."""
@@ -49,7 +52,8 @@ def asked(repository: Repository, call: Callable[[], T]) -> T:
     passes through.
     """
     try:
-        return patiently(call)
+        with _quietly():
+            return patiently(call)
     except SmalltuneError:
         raise
     except Exception as error:
@@ -60,8 +64,11 @@ def asked(repository: Repository, call: Callable[[], T]) -> T:
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """Return what the call returns; a transient error is tried again, three times at most."""
-    wait = float(os.environ.get("SMALLTUNE_HUB_WAIT") or 1)
+    """Return what the call returns; a transient error is tried again, three times at most.
+
+    Raises SmalltuneError when SMALLTUNE_HUB_WAIT is no number of seconds.
+    """
+    wait = _wait()
     for attempt in range(TRIES - 1):
         try:
             return call()
@@ -83,6 +90,31 @@ def transient(error: BaseException) -> bool:
         if isinstance(each, ConnectionResetError | TimeoutError):
             return True
     return False
+
+
+def _wait() -> float:
+    """Return the seconds before the first repetition."""
+    said = os.environ.get("SMALLTUNE_HUB_WAIT") or "1"
+    with suppress(ValueError):
+        if 0 <= float(said) <= LONGEST:
+            return float(said)
+    raise SmalltuneError(
+        f"SMALLTUNE_HUB_WAIT={said}: it must be a number of seconds from 0 to {LONGEST}"
+    )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the client's own remarks (its retries, on cards) out of our lines; errors are raised."""
+    import huggingface_hub.utils  # noqa: F401  # sets the level of its logger when it is imported
+
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(max(before, logging.ERROR))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -119,10 +151,7 @@ def _refused(repository: Repository, error: BaseException) -> str | None:
         return f"{_file(error)} is not on the hub at this revision"
     reasons: tuple[tuple[type[Exception], str], ...] = (
         (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, and this must be asked of the hub"),
-        (
-            errors.GatedRepoError,
-            f"a gated {noun}: accept its licence on its hub page, then set HF_TOKEN",
-        ),
+        (errors.GatedRepoError, f"a gated {noun}: {_access()}"),
         (
             errors.RepositoryNotFoundError,
             f"the hub has no such {noun}, or it is private: then set HF_TOKEN",
@@ -137,11 +166,23 @@ def _refused(repository: Repository, error: BaseException) -> str | None:
     return None
 
 
+def _access() -> str:
+    """Return how one gets access to what is gated."""
+    if os.environ.get("HF_TOKEN"):
+        return (
+            "HF_TOKEN is set, but it has no access: accept the licence on its hub page with that "
+            "account"
+        )
+    return "accept its licence on its hub page, then set HF_TOKEN"
+
+
 def _unanswered(error: BaseException) -> str | None:
     """Return how the hub failed, None when it is not the hub that failed."""
     from huggingface_hub import errors
 
     status = _status(error)
+    if status is not None and not transient(error):
+        return f"{_endpoint()} refuses the request (status {status}): is HF_ENDPOINT right?"
     if status is not None:
         return f"{_endpoint()} answers {status}, however often it is asked: try again later"
     if isinstance(error, getattr(errors, "HTTPError", OSError) | ConnectionError | TimeoutError):

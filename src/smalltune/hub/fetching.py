@@ -53,12 +53,24 @@ def fetch_file(
 
 
 def fetch(repository: Repository, path: str, digest: str | None, tell: Tell) -> Path:
-    """Return a file of a repository whose revision is a commit."""
+    """Return a file of a repository whose revision is a commit.
+
+    A cached file is hashed each time, which is a second or two per gigabyte: neither its size nor
+    its time tells that its bytes are still the right ones.
+    """
+    from huggingface_hub import constants
+
     commit = repository.revision or ""
     there = cached(repository.name, commit, path, repository.kind)
     found = _digest(there, digest) if there else None
     if there and found == digest:
         return there
+    if constants.HF_HUB_OFFLINE:
+        what = "what the cache holds is not what was locked" if there else "it is not in the cache"
+        raise repository.error(
+            f"HF_HUB_OFFLINE is set, and {path} at {commit[:12]} must be fetched: {what} "
+            "(HF_HOME). Unset HF_HUB_OFFLINE and run once"
+        )
     tell(f"{repository.name} {path}")
     for again in (False, True):
         file = asked(repository, lambda: _download(repository, path, force=bool(there) or again))  # noqa: B023
@@ -129,8 +141,13 @@ def _short(digest: str | None) -> str:
 
 
 def _forget(path: Path) -> None:
-    """Take a wrong file out of the cache, so that nobody else takes it for the right one."""
+    """Take a wrong file out of the cache, so that nobody else takes it for the right one.
+
+    The cache names a blob by its digest, and snapshots link to it. With bytes that are wrong for
+    its name it is wrong for all of them, and goes; else it stays for the others.
+    """
     blob = path.resolve()
     with suppress(OSError):  # a cache that cannot be written is somebody else's to mend
         path.unlink(missing_ok=True)
-        blob.unlink(missing_ok=True)
+        if _digest(blob, blob.name) != blob.name:
+            blob.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ files); the `datasets` library knows the rules and is asked. Nothing of the repo
 data sets that are a script are refused.
 """
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -83,7 +82,6 @@ def _resolved(pinned: Repository, config: str | None) -> tuple[str, dict[str, li
     """Return the configuration's name and the paths of each split, as `datasets` sees them."""
     import datasets
 
-    _quiet()
     if Path(pinned.name).is_dir():  # the library would take that for the data set
         raise pinned.error(f"the folder {pinned.name} here hides it: run from another folder")
     with tempfile.TemporaryDirectory() as folder:  # what it prepares there is not ours to keep
@@ -139,9 +137,3 @@ def _configurations(pinned: Repository) -> list[str]:
             )
 
         return asked(pinned, ask)
-
-
-def _quiet() -> None:
-    """Keep remarks on cards and caches from between our lines; errors are still raised."""
-    logging.getLogger("huggingface_hub.repocard_data").setLevel(logging.ERROR)
-    logging.getLogger("huggingface_hub.repocard").setLevel(logging.ERROR)

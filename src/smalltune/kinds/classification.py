@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError, StudyError
-from smalltune.data.labels import alike, is_missing, spellings
+from smalltune.data.labels import alike, is_missing, no_label, spellings
 from smalltune.data.remarks import remarks
 from smalltune.data.splits import DevRule, Row, carve, chunks, drop_repeats
 from smalltune.data.tables import read_rows
@@ -130,6 +130,12 @@ class Classification(Task):
         first: dict[str, str] = {}
         for path in paths:
             for where, raw in read_rows(path):
+                if not rows and self._hidden(raw) and self._all_hidden(paths):
+                    raise DataError(
+                        f"{paths[0]}: the labels of the {role} split are hidden (each is "
+                        f"{raw[self.label]!r}), so it cannot be used: name another split "
+                        "under `splits:`, such as validation"
+                    )
                 row = self._row(raw, where if rows else str(path), where, f"{role}-{len(rows) + 1}")
                 if self.id and first.setdefault(row.id, where) != where:
                     before = first[row.id].removeprefix(f"{path}, ")
@@ -138,6 +144,15 @@ class Classification(Task):
         if not rows:
             raise DataError(f"{paths[0]}: the {role} split is empty")
         return rows
+
+    def _all_hidden(self, paths: Sequence[Path]) -> bool:
+        """Tell whether no row of a split shows its label, as in the test splits of benchmarks."""
+        return all(self._hidden(raw) for path in paths for _, raw in read_rows(path))
+
+    def _hidden(self, raw: Mapping[str, Any]) -> bool:
+        value = raw.get(self.label, "")
+        named = any(each in self.labels for each in spellings(value))
+        return value is None or ("-1" in spellings(value) and not named)
 
     def _row(self, raw: Mapping[str, Any], table: str, where: str, name: str) -> Row:
         for column in (*self.columns, self.label, *([self.id] if self.id else [])):
@@ -160,9 +175,7 @@ class Classification(Task):
         if named is not None:
             return self.labels[named]
         if is_missing(value):
-            raise DataError(
-                f"{where}: the column {self.label!r} holds no label: fill it in or drop the row"
-            )
+            raise DataError(f"{where}: the column {self.label!r} {no_label(value)}")
         near = next((each for each in self.labels if alike((each, str(value)))), None)
         hint = f". Did you mean {near!r}? Write it alike in the file and in the study"
         raise DataError(

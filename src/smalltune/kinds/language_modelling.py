@@ -14,6 +14,7 @@ from smalltune.data.splits import Row, chunks
 from smalltune.data.tables import stream_lines
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Splits, Task
+from smalltune.models.cutting import batch
 from smalltune.models.families import bounds
 
 __all__ = ["LanguageModelling"]
@@ -85,7 +86,8 @@ class LanguageModelling(Task):
         """Return the documents in pieces of `length` tokens, the end token between documents.
 
         A piece starts where the one before ended and repeats its last token, so that every token
-        but a document's first is predicted exactly once.
+        but a document's first is predicted exactly once. A document that spells the end token is
+        not cut there.
         """
         begin, end = bounds(tokeniser)
         pieces: list[NDArray[np.int32]] = []
@@ -93,7 +95,7 @@ class LanguageModelling(Task):
         owner = 0
         for few in chunks(rows, 64):
             texts = [row.fields["text"] for row in few]
-            for ids in tokeniser(texts, add_special_tokens=False)["input_ids"]:
+            for ids in batch(tokeniser, texts):
                 stream = np.array([begin, *ids, end], dtype=np.int32)
                 for start in range(0, len(stream) - 1, length - 1):
                     pieces.append(stream[start : start + length])

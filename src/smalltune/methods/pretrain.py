@@ -52,8 +52,9 @@ class Pretrain(WholeModel):
         """Freeze again and look away; the weights stay changed."""
         super().detach(model)
         for router in _routers(model):
-            router.watched.remove()
-            del router.watched
+            watched = vars(router).pop("watched", None)  # not there on what was only loaded
+            if watched:
+                watched.remove()
 
 
 def _routers(model: Any) -> Iterator[Any]:

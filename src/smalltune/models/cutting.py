@@ -1,7 +1,8 @@
 """Cutting: where a prompt does not fit, its texts lose their end, and never the prompt its own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from smalltune.core.errors import StudyError
@@ -23,8 +24,8 @@ class Cutter:
     longest loses first. It is found by bisection, and for all rows at once, because a tokeniser
     is at its best with many texts.
 
-    Of an enormous text only as much is looked at as it takes to see that it does not fit: that
-    more of a text has no fewer tokens is presumed.
+    Of an enormous text only as much is tried as it takes to see that it does not fit: that more
+    of a text has no fewer tokens is presumed. What lies beyond is counted and not kept.
     """
 
     render: Callable[[Fields], str]
@@ -33,6 +34,9 @@ class Cutter:
 
     def fit(self, rows: Sequence[Fields]) -> tuple[list[list[int]], list[int]]:
         """Return the tokens of each row's prompt, and how many they were before the cut.
+
+        What lies beyond the characters that were tried is counted in pieces of AT_ONCE, so that
+        memory is bounded: each border between two may shift the count by a token or so.
 
         Raises StudyError when a prompt does not fit even without its texts.
         """
@@ -53,6 +57,9 @@ class Cutter:
         cut = self._cut([rows[i] for i in over], [seen[i] for i in over])
         for i, ids in zip(over, cut, strict=True):
             tokens[i] = ids
+        for i in over:
+            if seen[i] < _longest(rows[i]):
+                lengths[i] += self._beyond(rows[i], seen[i])
         return tokens, lengths
 
     def _cut(self, rows: Sequence[Fields], too_long: Sequence[int]) -> list[list[int]]:
@@ -74,32 +81,55 @@ class Cutter:
             raise StudyError(f"the prompt alone does not fit into a context of {self.room} tokens")
         return found
 
+    def _beyond(self, fields: Fields, start: int) -> int:
+        """Return how many tokens the texts add to a prompt after their first characters."""
+        empty = dict.fromkeys(fields, "")
+        pieces = (
+            empty | {name: text[place : place + AT_ONCE]}
+            for name, text in fields.items()
+            for place in range(start, len(text), AT_ONCE)
+        )
+        bare, *found = map(len, self._encoded(chain([empty], pieces)))
+        return max(0, sum(found) - bare * len(found))
+
     def _tokens(self, rows: Sequence[Fields], characters: Sequence[int]) -> list[list[int]]:
-        found: list[list[int]] = []
+        return list(
+            self._encoded(
+                {name: text[:most] for name, text in fields.items()}
+                for fields, most in zip(rows, characters, strict=True)
+            )
+        )
+
+    def _encoded(self, rows: Iterable[Fields]) -> Iterator[list[int]]:
         few: list[str] = []
         size = 0
-        for fields, most in zip(rows, characters, strict=True):
-            few.append(self.render({name: text[:most] for name, text in fields.items()}))
+        for fields in rows:
+            few.append(self.render(fields))
             size += len(few[-1])
             if size >= AT_ONCE:
-                found += self.encode(few)
+                yield from self.encode(few)
                 few, size = [], 0
-        return found + self.encode(few)
+        yield from self.encode(few)
 
 
-def batch(tokeniser: Any, texts: list[str]) -> list[list[int]]:
+def batch(tokeniser: Any, texts: list[str], *, special: bool = False) -> list[list[int]]:
     """Return the tokens of texts without special ones around them.
+
+    A special token that is spelt out in a text is text like any other; with `special`, which is
+    for what a chat template writes, it is that token.
 
     A tokeniser of the `tokenizers` library is asked directly: masks and the like, which nobody
     reads, take Transformers two fifths of the time.
     """
     backend = getattr(tokeniser, "backend_tokenizer", None)
     if backend is None:
-        found: list[list[int]] = tokeniser(texts, add_special_tokens=False)["input_ids"]
+        found: list[list[int]] = tokeniser(
+            texts, add_special_tokens=False, split_special_tokens=not special
+        )["input_ids"]
         return found
     backend.no_truncation()
     backend.no_padding()
-    backend.encode_special_tokens = bool(getattr(tokeniser, "split_special_tokens", False))
+    backend.encode_special_tokens = not special
     return [found.ids for found in backend.encode_batch_fast(texts, add_special_tokens=False)]
 
 

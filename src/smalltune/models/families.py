@@ -8,6 +8,8 @@ answer      what follows a prompt is tokenised together with it: a space belongs
             Llama's vocabulary and in byte-level ones, and a prompt's last space would part them
 turns       a template sees a fixed day (Llama 3.2 prints the date) and no thinking (Qwen3); a
             block of reasoning that it opens (DeepSeek-R1) is closed, so that the answer follows
+spellings   of special tokens in a text are text: plain, `<|im_end|>` is tokenised as characters;
+            in a chat, where the template's own must work, it is broken into `< |im_end|>` first
 documents   stand between BOS and EOS; without a BOS between two EOS; where EOS ends a turn of a
             chat (Qwen's and Llama's instruct forms), the vocabulary's end of text stands instead
 """
@@ -32,6 +34,7 @@ CLOCK = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
 OPEN_THOUGHT = re.compile(r"<think>\s*\Z")
 CLOSED_THOUGHT = "<think>\n\n</think>\n\n"
 
+MARKS = ("<|", "<\N{FULLWIDTH VERTICAL LINE}")
 ENDS_OF_TEXT = ("<|endoftext|>", "<|end_of_text|>", "<eos>", "</s>")
 ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|end|>", "<|eot|>")
 
@@ -51,7 +54,7 @@ class Prompts:
         shown = [self.shown(text) for text in texts]
         if not shown:
             return []
-        found = batch(self.tokeniser, shown)
+        found = batch(self.tokeniser, shown, special=self.chat)
         opening = self._opening
         if not opening:
             return found
@@ -64,14 +67,25 @@ class Prompts:
     def answers(self, text: str, words: Sequence[str]) -> tuple[tuple[int, ...], ...]:
         """Return the tokens of each word as the answer to the prompt `text`."""
         before = self.shown(text)
-        read = _tokens(self.tokeniser, before)
+        read = self._tokens(before)
         found = []
         for word in words:
             said = self._lead(text, word) + word
-            whole = _tokens(self.tokeniser, before + said)
+            whole = self._tokens(before + said)
             joined = whole[: len(read)] == read and len(whole) > len(read)
-            found.append(tuple(whole[len(read) :] if joined else _tokens(self.tokeniser, said)))
+            found.append(tuple(whole[len(read) :] if joined else self._tokens(said)))
         return tuple(found)
+
+    def _tokens(self, text: str) -> list[int]:
+        return batch(self.tokeniser, [text], special=self.chat)[0]
+
+    @cached_property
+    def _spellings(self) -> re.Pattern[str]:
+        """The tokens that may steer a chat; DeepSeek's for its turns are not marked as special."""
+        added = self.tokeniser.added_tokens_decoder.values()
+        marks = [t.content for t in added if t.special or t.content.startswith(MARKS)]
+        longest_first = sorted((mark for mark in marks if len(mark) > 1), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     @cached_property
     def _opening(self) -> list[int]:
@@ -109,7 +123,8 @@ class Prompts:
         """Return a conversation as the template writes it: open for the answer, or answered."""
         from jinja2 import TemplateError
 
-        turns = [{"role": "user", "content": text}]
+        harmless = self._spellings.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
+        turns = [{"role": "user", "content": harmless}]
         if answer is not None:
             turns.append({"role": "assistant", "content": answer})
         try:
@@ -158,13 +173,9 @@ def called(place: Path | str) -> str:
 
 def _opening(tokeniser: Any) -> list[int]:
     """Return the tokens that a tokeniser puts before a text; what it puts after is left out."""
-    bare = _tokens(tokeniser, "a")
+    bare = batch(tokeniser, ["a"])[0]
     whole: list[int] = list(tokeniser("a")["input_ids"])
     for start in range(len(whole) - len(bare) + 1):
         if whole[start : start + len(bare)] == bare:
             return whole[:start]
     return []
-
-
-def _tokens(tokeniser: Any, text: str) -> list[int]:
-    return list(tokeniser(text, add_special_tokens=False)["input_ids"])

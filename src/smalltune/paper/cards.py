@@ -12,6 +12,7 @@ from smalltune.paper.counts import PAIRS, SPLITS, data_facts, label_names
 from smalltune.paper.escape import Tex, escape, link
 from smalltune.paper.naming import Names, heading
 from smalltune.paper.numbers import Numbers, macro_name
+from smalltune.paper.remarked import note_text
 from smalltune.paper.tables import cell, floating, table, tabular
 from smalltune.paper.view import StudyView, TaskView
 
@@ -23,7 +24,6 @@ MOST = 8
 HEAD = ["", *(split.capitalize() for split in SPLITS)]
 COLUMN = r">{\raggedright\arraybackslash}p"
 TEXT = rf"\begin{{tabular}}{{@{{}}{COLUMN}{{0.2\linewidth}}{COLUMN}{{0.72\linewidth}}@{{}}}}"
-LONGEST = 600  # letters of a text in a card
 
 
 def data_table(view: StudyView, numbers: Numbers) -> Tex:
@@ -173,6 +173,6 @@ def _texts(
     cited = [key for key in task.cite if key in known]
     if cited:
         yield "Due to", Tex(rf"\citet{{{','.join(cited)}}}")
-    notes = " ".join(str(note) for note in facts.get("notes", ()))
+    notes = note_text(facts, task.labels.values(), names, task.name)
     if notes:
-        yield "Notes", escape(notes, limit=LONGEST)
+        yield "Notes", notes

@@ -16,7 +16,7 @@ from smalltune.paper.examples import example_table
 from smalltune.paper.facts import made_by
 from smalltune.paper.measures import contrast_name
 from smalltune.paper.naming import Names, enumerate_words, heading, inline
-from smalltune.paper.numbers import Numbers
+from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.rounding import DASH
 from smalltune.paper.sections import SECTIONS
 from smalltune.paper.view import MethodView, StudyView
@@ -92,7 +92,7 @@ def context(
         "fresh": [method.title for method in view.methods if not method.starts_at_base],
         "trains": any(method.trains for method in view.methods),
         "some_once": len(view.seeded) < len(view.methods),
-        "same_budget": len({_budget(m) for m in view.methods if m.tuned}) == 1,
+        "candidates": _candidates([m for m in view.methods if m.tuned]),
         "asks": any(method.uses_model for method in view.methods),
         "words": enumerate_words,
         "quoted": _in_quotes,
@@ -124,9 +124,13 @@ def context(
     }
 
 
-def _budget(method: MethodView) -> int:
-    """Return how many candidates were tried of a method."""
-    return math.prod(len(values) for values in method.tuned.values())
+def _candidates(tuned: Sequence[MethodView]) -> Tex:
+    """Return how many candidates the tuned methods have: once, where all have as many."""
+    counts = [rf"\{macro_name('candidates', method.name)}{{}}" for method in tuned]
+    if len(tuned) > 1 and len({settings.budget(method) for method in tuned}) == 1:
+        return Tex(f"each tuned method with the same number of candidates, {counts[0]}")
+    said = [Tex(f"{n} for {escape(inline(m.title))}") for n, m in zip(counts, tuned, strict=True)]
+    return Tex(f"with these numbers of candidates: {enumerate_words(said)}")
 
 
 def _in_quotes(words: Iterable[object]) -> Tex:

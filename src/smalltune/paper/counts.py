@@ -13,6 +13,7 @@ from smalltune.core.errors import DataError, StoreError
 from smalltune.paper import rounding
 from smalltune.paper.naming import Names
 from smalltune.paper.numbers import Number, Numbers, macro_name
+from smalltune.paper.remarked import note_counts
 from smalltune.paper.view import StudyView, TaskView
 
 __all__ = ["PAIRS", "SPLITS", "add_counts", "data_facts", "label_names"]
@@ -98,6 +99,10 @@ def _data(task: TaskView, facts: Mapping[str, Any]) -> Iterator[Count]:
     yield _count(("dropped",), sum(dropped.values()), what)
     for reason, value in dropped.items():
         yield _count(("dropped", reason), value, f"rows left out: {reason}")
+    for named, value, note in note_counts(facts, task.labels.values()):
+        what = f"a number in the note on {task.name}: {note}"
+        text = rounding.setting(value)
+        yield Count(named, value, text, what, source="prepare: facts.json, notes")
     for split, value in task.limit.items():
         what = f"rows of the {split} split of {task.name} that each seed draws"
         yield _count(("limit", split), value, what)

@@ -14,6 +14,7 @@ from smalltune.paper.view import StudyView
 __all__ = ["example_table"]
 
 LONGEST = 330  # characters of an item's text
+NARROW = 12  # characters of a column's head
 METHODS = 7  # columns that fit on a page
 HEADINGS = {
     "disagreement": "Where the methods disagree most",
@@ -69,7 +70,7 @@ def _table(
 
 def _short(title: str, name: str) -> str:
     """Return a title that fits into a narrow column, or else the name."""
-    return title if len(title) < 12 else heading(name)
+    return title if len(title) <= NARROW else heading(name.replace("_", " "))
 
 
 def _share(numbers: Numbers, name: str, one: Example, method: str, runs: int) -> str:

@@ -162,8 +162,8 @@ def _costs(names: Names, cell: tuple[str, str, str], group: list[Cost], numbers:
     total = group[0].total_parameters if group else NAN
     share = trained / total if total else NAN
     rows = (
-        ("trainTime", train, *rounding.duration(train), "mean time of training"),
-        ("cpuTime", cpu, *rounding.duration(cpu), "mean CPU time of training and prediction"),
+        ("trainTime", train, *rounding.duration(train), "mean wall time of training"),
+        ("cpuTime", cpu, *rounding.duration(cpu), "mean CPU time of training and all predictions"),
         (
             "predictTime",
             predict,

@@ -1,5 +1,6 @@
 """Settings: every hyperparameter of every method: those given, tried and chosen."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.tables import cell, table
 from smalltune.paper.view import MethodView, StudyView
 
-__all__ = ["add_settings", "chosen", "setting_tables", "settled"]
+__all__ = ["add_settings", "budget", "chosen", "setting_tables", "settled"]
 
 OPEN, DIFFERS = "open", "differs"
 NOT_SEARCHED = "No hyperparameter was searched for within the study."
@@ -27,6 +28,11 @@ def settled(method: MethodView) -> dict[str, Any]:
     """Return the method's options and training settings that the study file fixes."""
     everything = {**method.options, **method.training}
     return {name: value for name, value in everything.items() if name not in method.tuned}
+
+
+def budget(method: MethodView) -> int:
+    """Return how many candidates the study file lists for a tuned method."""
+    return math.prod(len(values) for values in method.tuned.values())
 
 
 def chosen(results: Results, method: MethodView, option: str) -> Cells:
@@ -46,12 +52,18 @@ def add_settings(view: StudyView, results: Results, numbers: Numbers) -> None:
     """Add `settingLoraRank` and its like; what is no number is printed as text elsewhere.
 
     For a tuned option that is the value which all trials ran with; where they differ, there is one
-    number for each task and model. The values tried are `settingLoraRankTriedOne` and so on.
+    number for each task and model. The values tried are `settingLoraRankTriedOne` and so on,
+    their combinations are counted as `candidatesLora`.
     """
     for method in view.methods:
         for option, value in settled(method).items():
             source = f"study file: methods.{method.name}.{option}, training or a default"
             _add(numbers, (method.name, option), value, f"{option} of {method.name}", source)
+        if method.tuned:
+            name, value = macro_name("candidates", method.name), budget(method)
+            what = f"candidates among which the settings of {method.name} were chosen"
+            at = f"study file: methods.{method.name}.tune"
+            numbers.add(Number(name, value, rounding.count(value), what, source=at))
         for option, values in method.tuned.items():
             at = f"study file: methods.{method.name}.tune.{option}"
             for place, value in enumerate(values, 1):

@@ -181,14 +181,16 @@ def cost_table(view: StudyView, results: Results, numbers: Numbers) -> Tex:
             title = str(escape(view.method(method).title))
             rows.append([title, *sizes, *times, cell(numbers, number("peakMemory"))])
     which = (
-        "trainable parameters and their share, time of the training loop (for methods without a "
-        "language model, of fitting and predicting together)"
+        "trainable parameters and their share, wall time of the training loop (for methods "
+        "without a language model, of fitting and predicting together)"
         if trains
-        else "time of fitting and predicting together"
+        else "wall time of fitting and predicting together"
     )
     caption = (
-        f"Cost of one trial, mean over its trials: {which}, CPU time of training and all "
-        "predictions, and the highest memory of a process. A dash: not applicable."
+        f"Cost of one trial, mean over its trials: {which}, CPU time, and the highest memory "
+        f"of a process. CPU time is processor time of {'training and ' * trains}all predictions, "
+        "with the loading of models and data. Workers share the machine, so wall time can exceed "
+        "it. A dash: not applicable."
     )
     return table("costs", caption, "l" + "r" * (len(head) - 1), head, rows)
 

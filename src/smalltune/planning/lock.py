@@ -9,15 +9,19 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from smalltune.core.errors import StudyError
 from smalltune.core.provenance import environment
 from smalltune.core.store import write_json
+from smalltune.planning.schema import in_words
 
 __all__ = [
     "Lock",
@@ -76,7 +80,7 @@ class LockedTask:
     asked for; `commit` is what the hub's names meant.
     """
 
-    files: Mapping[str, Sequence[LockedFile]]
+    files: Mapping[str, tuple[LockedFile, ...]]
     source: str | None = None
     config: str | None = None
     revision: str | None = None
@@ -101,6 +105,29 @@ class Lock:
     date: str = field(default="", compare=False)
 
 
+@dataclass(frozen=True)
+class _Environment:
+    """What `fingerprint` returns, as the file holds it."""
+
+    python: str
+    platform: str
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _File:
+    """What `study.lock` holds."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    format: int
+    models: Mapping[str, LockedModel]
+    tasks: Mapping[str, LockedTask]
+    dtype: Literal["float32", "bfloat16"]
+    environment: _Environment
+    date: str
+
+
 def lock_path(study_file: Path) -> Path:
     """Return where the lock of a study file lies: `study.lock` beside `study.yaml`."""
     return study_file.with_suffix(".lock")
@@ -112,26 +139,48 @@ def read_lock(path: Path) -> Lock | None:
         return None
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["format"] != FORMAT:
-            raise ValueError(f"it has format {raw['format']}, this smalltune reads {FORMAT}")
-        return Lock(
-            models={name: LockedModel(**model) for name, model in raw["models"].items()},
-            tasks={name: _task(task) for name, task in raw["tasks"].items()},
-            dtype=raw["dtype"],
-            environment=raw["environment"],
-            date=raw["date"],
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(
-            f"{path.name}: cannot be read ({error}). `smalltune lock STUDY` writes it anew"
-        ) from None
+    except (ValueError, RecursionError):
+        raise _unreadable(path, "it is not JSON") from None
+    if isinstance(raw, dict) and raw.get("format", FORMAT) != FORMAT:
+        said = f"it has format {raw['format']}, this smalltune reads {FORMAT}"
+        raise _unreadable(path, said)
+    try:
+        held = TypeAdapter(_File).validate_json(json.dumps(raw), strict=True)
+    except ValidationError as error:
+        raise _unreadable(path, _wrong(error)) from None
+    for name, model in held.models.items():
+        if said := _unpinned(model):
+            raise _unreadable(path, f"models.{name}.{said}")
+    return Lock(held.models, held.tasks, held.dtype, asdict(held.environment), held.date)
 
 
-def _task(raw: Mapping[str, Any]) -> LockedTask:
-    files = {
-        role: tuple(LockedFile(**file) for file in each) for role, each in raw["files"].items()
-    }
-    return LockedTask(**{**raw, "files": files})
+def _unreadable(path: Path, said: str) -> StudyError:
+    return StudyError(
+        f"{path.name}: cannot be read ({said}). `smalltune lock STUDY` writes it anew"
+    )
+
+
+def _unpinned(model: LockedModel) -> str:
+    """Return what a model of the hub lacks to be fetched."""
+    if not model.ref.startswith("hub:"):
+        return ""
+    if not re.fullmatch(r"hub:[^@]+@[0-9a-f]{40}", model.ref):
+        return "ref: must be hub:OWNER/NAME@COMMIT"
+    return "" if model.files else "files: is missing"
+
+
+def _wrong(error: ValidationError) -> str:
+    """Return where the first fault is and what it is."""
+    wrong: dict[str, Any] = dict(error.errors(include_url=False)[0])
+    said = {
+        "missing": "is missing",
+        "unexpected_keyword_argument": "is unknown",
+        "dataclass_type": "must be a JSON object",
+        "dict_type": "must be a JSON object",
+        "json_invalid": "it is not JSON",
+    }.get(wrong["type"]) or f"must be {in_words(wrong)}"
+    where = ".".join(str(part) for part in wrong["loc"])
+    return f"{where}: {said}" if where else said
 
 
 def write_lock(path: Path, lock: Lock) -> Lock:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -50,12 +50,18 @@ def starter_study(name: str) -> Written:
 def own_study(name: str, own: Own) -> Written:
     """Write a study on the user's tables; without a test table a fifth of the rows is set apart.
 
-    Raises DataError naming file and row when a chosen column cannot be learned from.
+    Raises DataError naming file and row when a chosen column cannot be learned from, and when
+    no row of train is left once those that test or dev repeats are dropped, as a run drops them.
     """
     folder, train, columns = new_folder(name), own.files["train"], own.columns
     surveys = {role: survey(path, columns) for role, path in own.files.items()}
     held = surveys["train"]
     check_labels(train, columns.label, list(held.labels), len(held.order))
+    if len(set(held.keys)) == 1:
+        raise DataError(
+            f"{train}: all texts in {_columns(columns.text)} are alike: there is nothing to learn "
+            "from; choose another column with --text"
+        )
     notes = _unseen(surveys)
     labels = sorted({label for each in surveys.values() for label in each.labels}, key=_in_order)
     twins = alike(labels)
@@ -67,22 +73,20 @@ def own_study(name: str, own: Own) -> Written:
     words, guessed = words_for(labels)
     if guessed:
         notes.append("the words of the labels are a guess: open the file and choose better ones")
-    count = len(held.order)
     written: list[Path] = []
     try:
         if "test" in own.files:
+            left = _left(train, surveys)
             files = {
                 role: os.path.relpath(p.resolve(), folder.resolve())
                 for role, p in own.files.items()
             }
         else:
-            written, count = _set_apart(folder, train, held)
+            written, count, left = _set_apart(folder, train, held)
             files = {p.stem: f"data/{p.name}" for p in written}
-            notes.append(
-                f"test is a fifth of the rows, {len(held.order) - count} of them, drawn by label"
-            )
+            notes.append(f"test is a fifth of the rows, {count} of them, drawn by label")
         task = _name(train)
-        tasks = _task(task, files, columns, words, guessed, count)
+        tasks = _task(task, files, columns, words, guessed, left)
         return Written(_write(folder, task=task, tasks=tasks), words, dict(held.labels), notes)
     except BaseException:
         _remove(written)
@@ -113,6 +117,21 @@ def _task(
         prompt=_quoted(f"{texts}\n{tail}:"),
         dev="" if "dev" in files else DEV.format(rows=max(1, min(500, count // 5))),
     )
+
+
+def _left(train: Path, surveys: Mapping[str, Survey]) -> int:
+    """Return how many rows of train no other table repeats; raise DataError when there are none."""
+    keys = surveys["train"].keys
+    for role in ("test", "dev"):
+        if role in surveys:
+            there = set(surveys[role].keys)
+            keys = [key for key in keys if key not in there]
+        if not keys:
+            raise DataError(
+                f"{train}: every row of it is repeated in {role}, which leaves none to train on: "
+                "are they one file?"
+            )
+    return len(keys)
 
 
 def _unseen(surveys: Mapping[str, Survey]) -> list[str]:
@@ -153,10 +172,11 @@ def _write(folder: Path, *, task: str, tasks: str) -> Path:
     return file
 
 
-def _set_apart(folder: Path, table: Path, held: Survey) -> tuple[list[Path], int]:
+def _set_apart(folder: Path, table: Path, held: Survey) -> tuple[list[Path], int, int]:
     """Write data/train.jsonl and data/test.jsonl; a fifth of each label is test.
 
-    A label that occurs once stays in train. Returns the files and the number of rows of train.
+    A label that occurs once stays in train. Returns the files, the number of rows of test, and
+    how many rows of train test does not repeat.
     """
     order, counts = held.order, held.labels
     if len(order) < FEWEST:
@@ -168,6 +188,13 @@ def _set_apart(folder: Path, table: Path, held: Survey) -> tuple[list[Path], int
     pool = [index for index, label in enumerate(order) if counts[label] > 1]
     drawn = draw([numbers[order[index]] for index in pool], max(1, len(order) // 5), 0)
     chosen = {pool[index] for index in drawn.tolist()}
+    there = {held.keys[index] for index in chosen}
+    left = sum(key not in there for key in held.keys)
+    if not left:
+        raise DataError(
+            f"{table}: {plural(len(there), 'different text')} in {len(order):,} rows: every row of "
+            "train would be repeated in test: drop the repeats, or give a test table with --test"
+        )
     parts = [folder / "data" / f"{role}.jsonl" for role in ("train", "test")]
     for part in parts:
         if part.exists():
@@ -184,7 +211,7 @@ def _set_apart(folder: Path, table: Path, held: Survey) -> tuple[list[Path], int
     except BaseException:
         _remove(parts)
         raise
-    return parts, len(order) - len(chosen)
+    return parts, len(chosen), left
 
 
 def _remove(files: list[Path]) -> None:
@@ -194,6 +221,10 @@ def _remove(files: list[Path]) -> None:
         if not any(file.parent.iterdir()):
             file.parent.rmdir()
             return
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"the column{'s' if names[1:] else ''} {' and '.join(map(repr, names))}"
 
 
 def _in_order(label: str) -> tuple[bool, float, str]:
