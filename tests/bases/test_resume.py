@@ -101,3 +101,24 @@ def kill_after_a_checkpoint(folder, store):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def test_early_stopping_gives_back_the_router_of_the_best_epoch_too(tmp_path):
+    model = load_model(tiny_config("micro-deepseek", tmp_path / "m"), scheme="config")
+    METHOD.attach(model)
+    router = next(m for m in model.modules() if hasattr(m, "e_score_correction_bias"))
+    biases = []
+
+    def after_step(trained):
+        METHOD.after_step(trained)
+        biases.append(router.e_score_correction_bias.clone())
+
+    options = Training(epochs=6, batch_size=4, learning_rate=0.5, early_stopping=2)
+    _, facts = train(
+        model, text(), text(8, seed=1), options, seed=0, dtype="float32", work=tmp_path,
+        checkpoint_seconds=60.0, progress=lambda event: None, after_step=after_step,
+    )  # fmt: skip
+    best = int(np.argmin(facts["dev_losses"]))
+    assert best < len(facts["dev_losses"]) - 1
+    kept = biases[5 * (best + 1) - 1]
+    assert (router.e_score_correction_bias == kept).all() and (kept != biases[-1]).any()

@@ -11,7 +11,7 @@ from typing import Any
 
 from smalltune.core.errors import EngineError
 
-__all__ = ["NAME", "read_checkpoint", "write_checkpoint"]
+__all__ = ["NAME", "read_checkpoint", "stored_buffers", "write_checkpoint"]
 
 NAME = "checkpoint.safetensors"
 STATE = "state."
@@ -28,7 +28,7 @@ def write_checkpoint(
     for name, parameter in _trained(model):
         for field, value in optimiser.state.get(parameter, {}).items():
             tensors[f"{STATE}{field}:{name}"] = value
-    tensors |= {f"buffer:{name}": buffer for name, buffer in _buffers(model)}
+    tensors |= {f"buffer:{name}": buffer for name, buffer in stored_buffers(model)}
     tensors |= {f"best:{name}": value for name, value in best.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -47,23 +47,17 @@ def read_checkpoint(
     A checkpoint that cannot be read is deleted: training then starts from its beginning.
     """
     import torch
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     path = folder / NAME
     (folder / f"{NAME}.draft").unlink(missing_ok=True)
     if not path.is_file():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            progress = json.loads(file.metadata()["progress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        progress, groups = _read(path)
     except (SafetensorError, KeyError, ValueError):
         path.unlink()
         return None
-    groups: dict[str, dict[str, Any]] = {}
-    for full, tensor in tensors.items():
-        field, _, name = full.partition(":")
-        groups.setdefault(field, {})[name] = tensor
     trained = dict(_trained(model))
     if set(groups["parameter"]) != set(trained):
         raise EngineError(f"{path}: a checkpoint of other parameters; delete it and run again")
@@ -75,7 +69,7 @@ def read_checkpoint(
                 for field, values in groups.items()
                 if field.startswith(STATE) and name in values
             }
-        for name, buffer in _buffers(model):
+        for name, buffer in stored_buffers(model):
             buffer.copy_(groups["buffer"][name])
     torch.set_rng_state(groups["random"][""])
     if "random_cuda" in groups and torch.cuda.is_available():
@@ -83,7 +77,22 @@ def read_checkpoint(
     return progress, groups.get("best", {})
 
 
-def _buffers(model: Any) -> list[tuple[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return a checkpoint's progress, and its tensors by field and name."""
+    from safetensors import safe_open
+
+    groups: dict[str, dict[str, Any]] = {"parameter": {}, "random": {}}
+    with safe_open(path, framework="pt") as file:
+        progress: dict[str, Any] = json.loads(file.metadata()["progress"])
+        for full in file.keys():  # noqa: SIM118
+            field, _, name = full.partition(":")
+            groups.setdefault(field, {})[name] = file.get_tensor(full)
+    if not groups["random"]:
+        raise ValueError("no random state")
+    return progress, groups
+
+
+def stored_buffers(model: Any) -> list[tuple[str, Any]]:
     """Return the buffers that are stored with a model, such as the bias of a router."""
     state = model.state_dict().keys()
     return [(name, buffer) for name, buffer in model.named_buffers() if name in state]

@@ -12,7 +12,7 @@ import numpy as np
 from smalltune.core.errors import EngineError
 from smalltune.core.plugins import nearest
 from smalltune.engine.batching import epoch_order, to_tensors
-from smalltune.engine.checkpoint import read_checkpoint, write_checkpoint
+from smalltune.engine.checkpoint import read_checkpoint, stored_buffers, write_checkpoint
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.optimisers import OPTIMISERS, optimiser_of
 from smalltune.engine.precision import precision
@@ -204,7 +204,7 @@ class _Loop:
         losses = self.state["dev"]
         losses.append(float(f"{loss:.7g}"))
         if losses[-1] <= min(losses):
-            self.best = {n: p.detach().clone() for n, p in _trained(self.model)}
+            self.best = {name: t.detach().clone() for name, t in _changing(self.model)}
         waited = len(losses) - 1 - int(np.argmin(losses))
         self.state["stopped"] = waited >= (self.options.early_stopping or 0)
 
@@ -212,9 +212,9 @@ class _Loop:
         import torch
 
         with torch.no_grad():
-            for name, parameter in _trained(self.model):
+            for name, tensor in _changing(self.model):
                 if name in self.best:
-                    parameter.copy_(self.best[name])
+                    tensor.copy_(self.best[name])
 
     def _facts(self) -> dict[str, Any]:
         log, state = self.state["log"], self.state
@@ -233,5 +233,7 @@ class _Loop:
         }
 
 
-def _trained(model: Any) -> list[tuple[str, Any]]:
-    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+def _changing(model: Any) -> list[tuple[str, Any]]:
+    """Return what training may change: trained parameters and stored buffers."""
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    return trained + stored_buffers(model)

@@ -11,15 +11,19 @@ import ctypes
 __all__ = ["keep_large_blocks", "return_free_blocks"]
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-GIBIBYTE = 1 << 30
+LARGEST = (1 << 30, 1 << 25)
+"""Bytes above which a block is mapped: a gibibyte, or what an older glibc allows at most."""
 
 
 def keep_large_blocks() -> None:
-    """Let freed blocks below a gibibyte stay with the process; does nothing without glibc."""
+    """Let freed blocks below a gibibyte stay with the process; does nothing without glibc.
+
+    The trim threshold is set only after the other: alone it would freeze that at its small default.
+    """
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_THRESHOLD, GIBIBYTE)
-        library.mallopt(M_TRIM_THRESHOLD, 2 * GIBIBYTE - 1)
+        if any(library.mallopt(M_MMAP_THRESHOLD, size) == 1 for size in LARGEST):
+            library.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def return_free_blocks() -> None:
