@@ -47,7 +47,9 @@ def test_what_the_card_says_is_what_is_stored(made, embedded):
     assert f"{base.counts['total']:,} in all" in text
     score = base.study.trial(base.trial.id).scores("test")["bits_per_byte"]
     assert f"{score:.3f} bits per byte" in text
-    assert "AdamW with a peak\nlearning rate of 0.003" in text
+    asked = base.study.spec.training  # as the study file says it: the pilot may choose anew
+    name = {"adamw": "AdamW", "muon": "Muon"}[asked["optimiser"]]
+    assert f"{name} with a peak\nlearning rate of {asked['learning_rate']:g}" in text
     assert "each seen once" in text
     assert "40 to train on, 4 for dev and 6 for test" in text
     assert base.study.spec.tasks[0].said.licence in text
