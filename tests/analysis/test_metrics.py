@@ -1,4 +1,4 @@
-"""Metrics against worked examples and against scikit-learn."""
+"""The metrics of every study, against worked examples and scikit-learn; see `tests/metrics`."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
-from smalltune.core.plugins import load, names
+from smalltune.core.plugins import load
 
 GOLD = [0, 0, 1, 1, 1, 2]
 SAID = [0, 1, 1, 1, 0, 2]
@@ -60,17 +60,3 @@ def test_negative_log_likelihood_is_that_of_scikit_learn():
 def test_a_certain_right_answer_has_no_loss_and_no_minus_sign():
     items = load("smalltune.metrics", "nll").items([0], [[0.0, -50.0]], ["a", "b"])
     assert str(items[0, 0]) == "0.0"
-
-
-@pytest.mark.parametrize("metric", names("smalltune.metrics"))
-def test_combine_works_on_any_leading_axes(metric):
-    kind = load("smalltune.metrics", metric)
-    free_text = metric == "bits_per_byte"  # its gold is a number of bytes
-    gold = [10, 20, 30, 40, 50, 60] if free_text else GOLD
-    scores = log_probs(SAID)[:, :1] if free_text else log_probs(SAID)
-    stats = kind.items(gold, scores, [] if free_text else NAMES)
-    stats = np.stack([stats, stats[::-1]])[:, :4]
-    together = kind.combine(stats)
-    assert together.shape == (2, 4)
-    alone = [[float(kind.combine(row)) for row in block] for block in stats]
-    np.testing.assert_allclose(together, alone, equal_nan=True)

@@ -5,22 +5,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from smalltune.metrics import Stats
+from smalltune.metrics import LabelMetric, Stats, answered
 
 __all__ = ["MacroF1"]
 
 
-class MacroF1:
+class MacroF1(LabelMetric):
     """The mean over labels of 2TP / (2TP + FP + FN).
 
     A label that neither the gold labels nor the predictions hold has no F1 and is left out of the
     mean, as scikit-learn's `f1_score(average="macro")` does when it is given no list of labels.
-    A label that occurs and is never right counts as zero.
+    A label that occurs and is never right counts as zero. An output that is none of the labels
+    misses the gold label and is no label of its own.
     """
 
     name: ClassVar[str] = "macro_f1"
     title: ClassVar[str] = "Macro-F1"
-    version: ClassVar[int] = 1
     percent: ClassVar[bool] = True
     better: ClassVar[str] = "higher"
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -28,10 +28,9 @@ class MacroF1:
     @staticmethod
     def items(gold: Sequence[int], log_probs: Any, names: Sequence[str]) -> Stats:
         """Return [items, 3 * labels]: true positives, false positives, false negatives."""
-        scores = np.asarray(log_probs, dtype=np.float64).reshape(len(gold), len(names))
         label = np.arange(len(names))
         is_gold = np.asarray(gold, dtype=np.int64)[:, None] == label
-        is_said = scores.argmax(axis=1)[:, None] == label
+        is_said = answered(log_probs, len(names))[:, None] == label
         parts = (is_gold & is_said, ~is_gold & is_said, is_gold & ~is_said)
         return np.concatenate(parts, axis=1).astype(np.float64)
 

@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from smalltune.metrics import Stats
+from smalltune.metrics import LabelMetric, Stats
 
 __all__ = ["NegativeLogLikelihood"]
 
 
-class NegativeLogLikelihood:
+class NegativeLogLikelihood(LabelMetric):
     """The mean of minus the natural logarithm of the gold label's probability.
 
     The log-probabilities are taken as they are: the prediction has normalised them over the
@@ -19,7 +19,6 @@ class NegativeLogLikelihood:
 
     name: ClassVar[str] = "nll"
     title: ClassVar[str] = "Negative log-likelihood"
-    version: ClassVar[int] = 1
     percent: ClassVar[bool] = False
     better: ClassVar[str] = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, float("inf"))
@@ -30,9 +29,3 @@ class NegativeLogLikelihood:
         scores = np.asarray(log_probs, dtype=np.float64).reshape(len(gold), len(names))
         at = np.asarray(gold, dtype=np.int64)[:, None]
         return 0.0 - np.take_along_axis(scores, at, axis=1)  # and not -0.0
-
-    @staticmethod
-    def combine(stats: Stats) -> Stats:
-        """Return the mean itself."""
-        value: Stats = np.asarray(stats, dtype=np.float64)[..., 0]
-        return value

@@ -1,0 +1,33 @@
+"""Exact match: the share of answers that are one of the right answers, as SQuAD compares them."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from smalltune.measures.answers import VERSION, bare, rights
+from smalltune.metrics import Gold, Stats, TextMetric
+
+__all__ = ["ExactMatch"]
+
+
+class ExactMatch(TextMetric):
+    """The share of items whose text equals a reference but for case, punctuation and articles.
+
+    Rajpurkar et al. (2016), version 1.1 of the official evaluation. An item without references is
+    a question without an answer: right is to write nothing (Rajpurkar et al. 2018).
+    """
+
+    name: ClassVar[str] = "exact_match"
+    title: ClassVar[str] = "Exact match"
+    version: ClassVar[int] = VERSION
+    percent: ClassVar[bool] = True
+    better: ClassVar[str] = "higher"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    @staticmethod
+    def items(texts: Sequence[str], gold: Sequence[Gold]) -> Stats:
+        """Return [items, 1]: one where the text is a right answer, else zero."""
+        pairs = zip(texts, gold, strict=True)
+        right = [bare(text) in rights(one.references) for text, one in pairs]
+        return np.array(right, dtype=np.float64).reshape(-1, 1)
