@@ -1,7 +1,9 @@
 """Tables: the same rows from every format, each with its place, one at a time."""
 
+import bz2
 import gzip
 import json
+import lzma
 import tracemalloc
 
 import pytest
@@ -13,7 +15,7 @@ ROWS = [{"text": f"number {n}", "label": "ab"[n % 2]} for n in range(5)]
 CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS)
 FORMATS = [
     "csv", "crlf", "cr", "no last line break", "semicolons", "bars", "sep", "tsv", "utf-16",
-    "utf-32", "gzip", "jsonl", "json", "indented json",
+    "utf-32", "gzip", "bzip2", "xz", "jsonl.xz", "jsonl", "json", "indented json",
 ]  # fmt: skip
 
 
@@ -41,6 +43,9 @@ def places(path):
         ("t.CSV", CSV.encode("utf-16")),
         ("t.csv", CSV.encode("utf-32")),
         ("t.csv.gz", gzip.compress(CSV.encode("utf-8-sig"), mtime=0)),
+        ("t.csv.bz2", bz2.compress(CSV.encode())),
+        ("t.csv.xz", lzma.compress(CSV.encode())),
+        ("t.jsonl.xz", lzma.compress("\n".join(json.dumps(row) for row in ROWS).encode())),
         ("t.jsonl", "\n\n".join(json.dumps(row) for row in ROWS)),
         ("t.json", json.dumps(ROWS)),
         ("t.json", " \n" + json.dumps(ROWS, indent=3) + "\n"),

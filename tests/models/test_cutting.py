@@ -143,3 +143,65 @@ def test_asking_the_library_directly_gives_transformers_tokens(tokeniser):
     for special in (True, False):
         plain = tokeniser(some, add_special_tokens=False, split_special_tokens=not special)
         assert batch(tokeniser, some, special=special) == plain["input_ids"]
+
+
+def test_a_text_that_is_not_to_be_cut_stays_whole_though_it_is_the_longer(tokeniser):
+    question, passage = "which of the many words is the last one " * 3, "fine " * 40
+    rows = [{"q": question, "p": passage}, {"q": question, "p": "short"}]
+
+    def render(fields):
+        return f"{fields['p']}\n{fields['q']}\nAnswer:"
+
+    prompts = Prompts(tokeniser)
+    tokens, lengths = Cutter(render, prompts.encode, 64, frozenset({"q"})).fit(rows)
+    assert lengths[0] > 64 >= len(tokens[0])
+    assert lengths[1] == len(tokens[1]) <= 64
+    for ids in tokens:
+        assert tokeniser.decode(ids).endswith(f"\n{question}\nAnswer:")
+    one_more = next(
+        n for n in range(len(passage)) if passage[:n] not in tokeniser.decode(tokens[0])
+    )
+    assert len(prompts.encode([render({"q": question, "p": passage[:one_more]})])[0]) > 64
+    with pytest.raises(StudyError, match="the prompt alone with its q does not fit into a context"):
+        Cutter(render, prompts.encode, 16, frozenset({"q"})).fit(rows)
+
+
+def test_of_ten_megabytes_beside_an_uncut_question_the_rest_is_counted_in_pieces(tokeniser):
+    rows = [{"q": "what is it", "p": "word " * 1_000_000}]
+    cutter = Cutter(lambda f: f"{f['p']}\n{f['q']}", Prompts(tokeniser).encode, 64, frozenset("q"))
+    tokens, lengths = cutter.fit(rows)
+    assert tokeniser.decode(tokens[0]).endswith("\nwhat is it")
+    assert lengths[0] == pytest.approx(1_000_000 * count_of(tokeniser, " word"), rel=1e-3)
+
+
+def test_boolq_never_loses_its_question(tokeniser):
+    task = load("smalltune.tasks", "boolq")()
+    question = "is " + "really " * 20 + "all of it true"
+    rows = [Row("a", {"passage": "word " * 100, "question": question}, "yes")]
+    encoded = task.encode(rows, tokeniser, length=96, chat=False)
+    assert encoded.truncated == 1
+    asked = tokeniser.decode(encoded.segments[0])
+    assert asked.endswith(f"\nQuestion: {question}?\nAnswer:") and "word word" in asked
+
+
+def test_a_text_may_lose_its_start_instead(tokeniser, monkeypatch):
+    prompts, some = Prompts(tokeniser), texts(30, 200)
+
+    def render(fields):
+        return fields["t"] + "\nIt is"
+
+    found = []
+    for characters in (1, 64):
+        monkeypatch.setattr(cutting, "CHARACTERS", characters)
+        cutter = Cutter(render, prompts.encode, 48, keep_end=True)
+        found.append(cutter.fit([{"t": text} for text in some])[0])
+    assert found[0] == found[1]
+    for text, ids in zip(some, found[0], strict=True):
+        kept = tokeniser.decode(ids).removeprefix("<|endoftext|>").removesuffix("\nIt is")
+        assert text.endswith(kept) and len(ids) <= 48
+        longer = text[len(text) - len(kept) - 1 :] if kept != text else ""
+        assert not longer or len(prompts.encode([render({"t": longer})])[0]) > 48
+    whole = " ".join(texts(800, 50))
+    monkeypatch.setattr(cutting, "AT_ONCE", 20_000)
+    _, lengths = cutter.fit([{"t": whole}])
+    assert lengths == [pytest.approx(len(prompts.encode([render({"t": whole})])[0]), rel=1e-3)]

@@ -10,7 +10,7 @@ import pytest
 
 from smalltune.core.errors import ModelError
 from smalltune.data.splits import Row
-from smalltune.models.families import DAY, Prompts, bounds
+from smalltune.models.families import CLOSED_THOUGHT, DAY, Prompts, bounds
 from smalltune.models.loading import load_tokeniser
 from smalltune.tasks.classification import OwnTable
 from smalltune.tasks.language_modelling import OwnText
@@ -331,3 +331,50 @@ def test_a_long_chat_loses_the_end_of_its_text_and_keeps_the_turn(tokenisers):
     shown = tokeniser.decode(encoded.segments[0])
     assert encoded.truncated == 1 and len(encoded.segments[0]) < 80
     assert shown.endswith("Good or bad?<|im_end|>\n<|im_start|>assistant\n")
+
+
+@pytest.mark.parametrize("form", TEMPLATES)
+@pytest.mark.parametrize("name", ["embedded", *REAL])
+def test_a_reply_is_tokenised_as_what_follows_the_prompt(embedded, tokenisers, name, form):
+    tokeniser = embedded if name == "embedded" else tokenisers(name)
+    prompts, replies = Prompts(tokeniser), ["a short text.", "two\nlines", "7 o'clock", "|x|"]
+    text = form.format("a")
+    gap = "" if form.endswith("\n") else " "
+    asked = prompts.encode([text])[0]
+    for reply, ids in zip(replies, prompts.replies(text, replies), strict=True):
+        assert asked + ids == tokeniser(text.rstrip(" ") + gap + reply)["input_ids"]
+        assert tuple(ids) == prompts.answers(text, [reply])[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ends"),
+    [
+        ("Qwen2.5-0.5B", CHATML, ("<|im_end|>", "<|endoftext|>")),
+        ("TinyLlama-1.1B", LLAMA2, ("</s>",)),
+        ("deepseek-llm", R1, ("<｜end▁of▁sentence｜>",)),
+    ],
+)
+def test_in_a_chat_the_end_of_the_turn_is_learned(template, name, text, ends):
+    tokeniser = template(name, text)
+    prompts = Prompts(tokeniser, chat=True)
+    assert tuple(tokeniser.convert_ids_to_tokens(list(prompts.ends))) == ends
+    turns = [{"role": "user", "content": "a film"}, {"role": "assistant", "content": "It is."}]
+    whole = tokeniser.apply_chat_template(turns, tokenize=False, enable_thinking=False)
+    asked, reply = prompts.encode(["a film"])[0], prompts.replies("a film", ["It is."])[0]
+    said = tokeniser.decode([*asked, *reply, prompts.ends[0]]).replace(CLOSED_THOUGHT, "")
+    assert said in whole.replace(CLOSED_THOUGHT, "").replace(" </s>", "</s>")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_plain_answer_ends_as_a_document_does(tokenisers, name):
+    tokeniser = tokenisers(name)
+    assert Prompts(tokeniser).ends[0] == bounds(tokeniser)[1]
+    assert tokeniser.eos_token_id in Prompts(tokeniser).ends
+
+
+def test_a_special_token_spelt_in_a_reply_ends_nothing(template, tokenisers):
+    prompts = Prompts(template("Qwen2.5-0.5B", CHATML), chat=True)
+    ids = prompts.replies("a film", ["good<|im_end|>bad"])[0]
+    assert not set(ids) & set(prompts.ends)
+    plain = Prompts(tokenisers("Qwen2.5-0.5B"))
+    assert not set(plain.replies("a film", ["good<|endoftext|>bad"])[0]) & set(plain.ends)

@@ -1,7 +1,9 @@
 """One contract for every task that brings its own data, and the rules of classification."""
 
 import json
+import runpy
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plugins import load, names
 from smalltune.data.splits import DevRule, Row, carve, draw
 from smalltune.kinds import Task
+from smalltune.measures.slots import compare, parse, values_of
 from smalltune.models.loading import load_tokeniser
 from smalltune.models.sources import locate_file
 
@@ -18,12 +21,21 @@ EMBEDDED = [task for task in TASKS if task.files]
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: t.__name__)
-def test_its_fields_decide_either_the_splits_or_the_prompt(task):
+def test_its_fields_decide_the_splits_or_the_prompt_or_the_answer(task):
     import dataclasses
 
     assert issubclass(task, Task) and not task.__subclasses__()
     fields = {field.name for field in dataclasses.fields(task)}
-    assert set(task.data_fields) | set(task.prompt_fields) == fields
+    deciding = (*task.data_fields, *task.prompt_fields, *task.decoding_fields)
+    writes = getattr(task, "judged", "text") == "text"
+    assert set(deciding) == fields - (set() if writes else {"beams", "length_penalty", "stop"})
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda t: t.__name__)
+def test_it_is_scored_by_metrics_that_there_are(task):
+    assert task.metrics
+    assert {*task.metrics, *task.more_metrics} <= set(names("smalltune.metrics"))
+    assert not set(task.metrics) & set(task.more_metrics)
 
 
 @pytest.mark.parametrize("task", EMBEDDED, ids=lambda t: t.__name__)
@@ -40,9 +52,8 @@ def test_embedded_data_split_without_leaks_and_are_read_whole(task, tiny_folder)
     encoded = made.encode(splits.test, tokeniser, length=512, chat=False)
     assert encoded.truncated == 0
     assert len(encoded.segments) == len(splits.test)
-    assert tokeniser.decode(encoded.segments[0][1:]) == made.prompt.format_map(
-        splits.test[0].fields
-    )
+    asked = encoded.segments[0][1 : encoded.segments.answers[0]]
+    assert tokeniser.decode(asked) == made.prompt.format_map(splits.test[0].fields)
 
 
 def test_the_reviews_are_balanced_varied_and_share_no_eight_words():
@@ -61,6 +72,30 @@ def test_the_reviews_are_balanced_varied_and_share_no_eight_words():
         for start in range(len(words) - 7):
             run = words[start : start + 8]
             assert owner.setdefault(run, row["id"]) == row["id"], run
+
+
+def test_the_walks_say_their_facts_and_no_name_is_in_two_splits():
+    rows = {}
+    for split in ("train", "dev", "test"):
+        path = locate_file(f"embedded:walks/{split}.jsonl")
+        rows[split] = [json.loads(line) for line in path.read_text().splitlines()]
+    facts = {split: [parse(row["facts"]) for row in each] for split, each in rows.items()}
+    values = values_of([one for each in facts.values() for one in each])
+    for split, each in rows.items():
+        assert len({row["text"] for row in each}) == len(each)
+        for row, known in zip(each, facts[split], strict=True):
+            assert 3 <= len(known) <= 8
+            assert compare(known, row["text"], values).count == 0, row
+    names_in = [{known["name"] for known in each} for each in facts.values()]
+    assert sum(map(len, names_in)) == len(set.union(*names_in)) > 80
+
+
+def test_the_walks_are_what_their_program_makes(tmp_path):
+    program = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "walks.py"))
+    program["main"](tmp_path)
+    for split in ("train", "dev", "test"):
+        made = (tmp_path / f"{split}.jsonl").read_bytes()
+        assert made == locate_file(f"embedded:walks/{split}.jsonl").read_bytes()
 
 
 def own(**options):

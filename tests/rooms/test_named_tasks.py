@@ -1,9 +1,12 @@
 """The named tasks on the real data: what is dropped, what is kept, what is said of it."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
+from rooms.tables import parquet
 
 from smalltune.core.plugins import load, names
 from smalltune.models.loading import load_tokeniser
@@ -12,13 +15,25 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 BIBLIOGRAPHY = ROOT / "src" / "smalltune" / "paper" / "references.bib"
 NAMED = [name for name in names("smalltune.tasks") if load("smalltune.tasks", name).hub]
+LABELLED = [name for name in NAMED if hasattr(load("smalltune.tasks", name), "labels")]
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data in ../shared/data")
 
 
-def split(name, folder, train, test):
+def split(name, folder, train, test, dev=None):
     files = {"train": [DATA / folder / f"{train}.parquet"], "test": [DATA / folder / test]}
+    if dev:
+        files["dev"] = [DATA / folder / dev]
     return load("smalltune.tasks", name)().split(files)
+
+
+def groups(splits):
+    return [{row.group for row in part} for part in (splits.train, splits.dev, splits.test)]
+
+
+def apart(sets):
+    train, dev, test = sets
+    return not (train & dev or train & test or dev & test)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +53,7 @@ def test_a_named_task_says_what_a_data_card_wants_to_know(name):
     assert f"{{{task.citation}," in BIBLIOGRAPHY.read_text()
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", LABELLED)
 def test_the_words_of_a_named_tasks_labels_are_short_for_the_embedded_base(name, tiny_folder):
     answers = load("smalltune.tasks", name)().answers(load_tokeniser(tiny_folder), chat=False)
     assert max(len(tokens) for tokens in answers.tokens) <= 2
@@ -82,3 +97,89 @@ def test_the_texts_that_ag_news_has_in_train_and_test_leave_train():
     kept = {row.key for row in splits.train + splits.dev}
     assert not kept & test
     assert splits.dropped["train rows repeated in test"] == 10  # rows; they are 8 texts as written
+
+
+@needs_data
+def test_no_passage_of_boolq_is_in_two_splits():
+    splits = split("boolq", "boolq", "train_1886_subset", "validation.parquet")
+    assert apart(groups(splits)) and len(splits.test) == 3_270 and len(splits.dev) == 500
+    assert splits.dropped == {
+        "train rows repeated in test": 1,
+        "train rows whose passage is in test": 294,
+    }
+    assert {row.label for row in splits.test} == {"no", "yes"}
+
+
+@needs_data
+def test_the_48_articles_of_squad_are_parted_and_each_answer_is_in_its_passage():
+    splits = split("squad", "squad", "validation", "validation.parquet")
+    articles = groups(splits)
+    assert apart(articles) and [len(each) for each in articles] == [35, 5, 8]
+    assert len(splits.train) + len(splits.dev) + len(splits.test) == 10_570
+    assert len(splits.dev) >= 1000 and len(splits.test) >= 2000
+    for row in splits.train[::10] + splits.test[::10]:
+        assert all(answer in row.fields["context"] for answer in row.references)
+    assert all(len(row.references) == 1 for row in splits.train)
+    assert max(len(row.references) for row in splits.test) > 3
+
+
+@needs_data
+def test_a_test_dialogue_has_its_three_summaries():
+    splits = split("dialogsum", "dialogsum", "train", "test.parquet", "validation.parquet")
+    assert (len(splits.dev), len(splits.test)) == (500, 500)
+    assert {len(row.references) for row in splits.dev} == {1}
+    assert Counter(len(row.references) for row in splits.test) == {3: 490, 2: 10}
+    assert splits.dropped == {
+        "train rows repeated in test": 1,
+        "train rows repeated in dev": 59,
+    }
+
+
+@needs_data
+def test_the_texts_of_one_meaning_representation_are_one_item():
+    splits = split(
+        "e2e_nlg", "e2e_nlg", "train_reconstructed", "test.parquet", "validation.parquet"
+    )
+    assert (len(splits.train), len(splits.dev), len(splits.test)) == (42_061, 547, 630)
+    keys = [{row.key for row in part} for part in (splits.train, splits.dev, splits.test)]
+    assert apart(keys) and len(keys[2]) == 630
+    table = pyarrow.parquet.read_table(DATA / "e2e_nlg" / "test.parquet").to_pylist()
+    texts = {(row["meaning_representation"], row["human_reference"].strip()) for row in table}
+    assert sum(len(row.references) for row in splits.test) == len(texts) > 4_500
+
+
+@needs_data
+def test_alpaca_is_parted_by_its_words():
+    splits = split("alpaca", "alpaca", "train_5000_subset", "train_5000_subset.parquet")
+    assert (len(splits.dev), len(splits.test)) == (500, 500)
+    keys = [{row.key for row in part} for part in (splits.train, splits.dev, splits.test)]
+    assert apart(keys)
+    assert splits.dropped == {"train rows without a text or an answer": 2}
+
+
+COLUMNS = {
+    "cnn_dailymail": {"article": "text", "highlights": "summary", "id": "hash"},
+    "xsum": {"document": "text", "summary": "summary", "id": "number"},
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_summaries_are_read_from_files_with_the_hubs_columns(tmp_path, tiny_folder, name):
+    files = {}
+    for role, count in (("train", 30), ("dev", 5), ("test", 5)):
+        rows = [
+            {c: f"The {what} of {role} {n}.\nIt goes on." for c, what in COLUMNS[name].items()}
+            for n in range(count)
+        ]
+        if role == "train":
+            rows[3] = dict.fromkeys(rows[3], "")
+        files[role] = [parquet(tmp_path / f"{role}.parquet", rows)]
+    task = load("smalltune.tasks", name)()
+    splits = task.split(files)
+    assert (len(splits.train), len(splits.dev), len(splits.test)) == (29, 5, 5)
+    assert splits.dropped == {"train rows without a text or an answer": 1}
+    tokeniser = load_tokeniser(tiny_folder)
+    encoded = task.encode(splits.test, tokeniser, length=256, chat=False)
+    whole = tokeniser.decode(encoded.segments[0][1:-1])
+    text, reference = splits.test[0].fields[task.text], splits.test[0].references[0]
+    assert whole == f"{task.prompt.format_map({task.text: text})} {reference}"

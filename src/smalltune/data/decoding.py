@@ -1,8 +1,10 @@
 """Decoding: the lines of a text file, plain or compressed, in whichever Unicode its mark says."""
 
+import bz2
 import contextlib
 import gzip
 import io
+import lzma
 import shlex
 import zlib
 from collections.abc import Iterator
@@ -13,8 +15,9 @@ from smalltune.core.errors import DataError
 
 __all__ = ["PACKED", "first_text", "numbered_lines", "open_text"]
 
-PACKED = {".gz": "gzip", ".zst": "zstd"}
+PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
 
+_OPENERS: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 _MARKS = (
     (b"\xff\xfe\0\0", "utf-32"),
     (b"\0\0\xfe\xff", "utf-32"),
@@ -25,7 +28,7 @@ _MARKS = (
 
 @contextlib.contextmanager
 def open_text(path: Path) -> Iterator[IO[str]]:
-    """Open a file as text with its line ends as they are; `.gz` and `.zst` are unpacked.
+    """Open a file as text with its line ends as they are; one of PACKED is unpacked.
 
     A byte order mark says which Unicode it is; without one it is UTF-8. Raises DataError, also
     while the file is read, when it is not: with the line, and the command that converts it.
@@ -41,10 +44,11 @@ def open_text(path: Path) -> Iterator[IO[str]]:
                 yield file
     except UnicodeError as error:
         raise DataError(_undecodable(path, encoding, error)) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not a whole gzip file ({error}): fetch it again") from None
-    except zstandard.ZstdError as error:
-        raise DataError(f"{path}: not a whole zstd file ({error}): fetch it again") from None
+    except (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        packing = PACKED.get(path.suffix.lower(), "text")
+        raise DataError(f"{path}: not a whole {packing} file ({error}): fetch it again") from None
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -75,9 +79,9 @@ def first_text(path: Path) -> str:
 def _opened(path: Path) -> Iterator[Any]:
     """Yield the unpacked bytes of a file as a buffered stream."""
     packed = PACKED.get(path.suffix.lower())
-    if packed == "gzip":
-        with gzip.open(path, "rb") as unpacked:
-            yield unpacked
+    if packed in _OPENERS:
+        with _OPENERS[packed](path, "rb") as unpacked:
+            yield unpacked if packed == "gzip" else io.BufferedReader(unpacked)
     elif packed == "zstd":
         with path.open("rb") as raw:
             yield io.BufferedReader(_Zstd(raw))
@@ -153,7 +157,8 @@ def _old(path: Path, number: int, line: bytes, wrong: UnicodeDecodeError) -> str
     word = line[start : wrong.start + 12].split(b" ")[0].split(b"\n")[0]
     shown = word.decode("cp1252", errors="replace").strip()[-24:]
     into = path.name.partition(".")[0] + "-utf8" + "".join(path.suffixes[:1])
-    read = {"gzip": "gzip -dc", "zstd": "zstd -dc"}.get(PACKED.get(path.suffix.lower(), ""))
+    packed = PACKED.get(path.suffix.lower())
+    read = f"{packed} -dc" if packed else ""
     source = shlex.quote(str(path))
     convert = f"iconv -f WINDOWS-1252 -t UTF-8 {source}"
     if read:

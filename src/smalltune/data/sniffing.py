@@ -16,12 +16,12 @@ _SIGNS: Final = (
     (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)", "save it there as `CSV UTF-8`"),
     (b"SQLite format 3", "an SQLite database", "export its table as CSV"),
     (b"ARROW1", "an Arrow file", "write it as Parquet"),
-    (b"BZh", "packed with bzip2", "unpack it with bunzip2"),
-    (b"\xfd7zXZ", "packed with xz", "unpack it with unxz"),
     (b"version https://git-lfs", "a Git LFS pointer, not the data", "fetch them: git lfs pull"),
 )
 _PAGES: Final = (b"<!doctype html", b"<html", b"<?xml", b"<head")
-_PACKS: Final = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
+_PACKS: Final = {
+    b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2", b"\xfd7zXZ": ".xz",
+}  # fmt: skip
 
 
 def table_format(path: Path) -> str:

@@ -6,11 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["DevRule", "Parts", "Row", "carve", "chunks", "draw", "drop_repeats", "normal"]
+__all__ = [
+    "Carved",
+    "DevRule",
+    "Parts",
+    "Row",
+    "Splits",
+    "carve",
+    "chunks",
+    "draw",
+    "drop_repeats",
+    "normal",
+]
 
 _WORD = re.compile(r"\w+", re.UNICODE)
 T = TypeVar("T")
@@ -18,11 +29,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row:
-    """One item: an id, its text fields, and the name of its label."""
+    """One item: an id, its text fields, and the name of its label.
+
+    `references` are the texts that would be a right answer, best first, where an answer is free
+    text; `choices` are the texts among which the label, a letter, chooses. `group` names what the
+    item belongs to (an article, a dialogue): a group stays in one split.
+    """
 
     id: str
     fields: Mapping[str, str]
     label: str
+    references: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    group: str = ""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Row":
+        """Return the row that `stored` wrote."""
+        lists = {name: tuple(stored[name]) for name in ("references", "choices") if name in stored}
+        return cls(**{**stored, **lists})
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The row as JSON; what most rows lack is left out where it is empty."""
+        line = {"id": self.id, "fields": self.fields, "label": self.label}
+        more = {"references": self.references, "choices": self.choices, "group": self.group}
+        return line | {name: value for name, value in more.items() if value}
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -41,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True)
 class DevRule:
-    """How dev is carved from train when the data have none.
+    """How dev is carved from train when the data have none, or test likewise.
 
     With `whole`, only rows that are part of no other row are drawn (full sentences among
     fragments), and every training row that is a part of a dev row is dropped.
@@ -50,6 +82,17 @@ class DevRule:
     rows: int = 500
     seed: int = 0
     whole: bool = False
+
+
+@dataclass
+class Splits:
+    """The rows of train, dev and test, what was dropped on the way, and remarks for the reader."""
+
+    train: list[Row]
+    dev: list[Row]
+    test: list[Row]
+    dropped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -70,8 +113,11 @@ def normal(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
 
-def carve(train: Sequence[Row], rule: DevRule) -> Carved:
-    """Return train and a stratified, seeded dev split; train rows that would leak are dropped."""
+def carve(train: Sequence[Row], rule: DevRule, role: str = "dev") -> Carved:
+    """Return train and a stratified, seeded dev split; train rows that would leak are dropped.
+
+    `role` is what the split is called where it is not dev.
+    """
     keys = [row.key for row in train]
     pool = list(range(len(train)))
     if rule.whole:
@@ -83,7 +129,9 @@ def carve(train: Sequence[Row], rule: DevRule) -> Carved:
     dev = {keys[i] for i in chosen}
     inside = Parts(dev).hold if rule.whole else dev.__contains__
     keep = [i for i in range(len(train)) if i not in chosen and not inside(keys[i])]
-    reason = "train rows that are part of a dev row" if rule.whole else "train rows repeated in dev"
+    reason = f"train rows repeated in {role}"
+    if rule.whole:
+        reason = f"train rows that are part of a {role} row"
     return Carved(
         train=[train[i] for i in keep],
         dev=[train[i] for i in sorted(chosen)],
@@ -130,9 +178,15 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def draw(labels: Sequence[int], limit: int | None, seed: int) -> np.ndarray:
-    """Return the indices of a stratified, seeded draw of `limit` rows, ascending; all if None."""
+    """Return the indices of a stratified, seeded draw of `limit` rows, ascending; all if None.
+
+    With more labels than rows to draw, as where each document is its own, no label could keep its
+    share: the rows are drawn without looking at labels.
+    """
     if limit is None or limit >= len(labels):
         return np.arange(len(labels))
+    if len(set(labels)) > limit:
+        return np.sort(np.random.default_rng([seed, 0x5B]).permutation(len(labels))[:limit])
     return np.array(_stratified(labels, limit, seed))
 
 

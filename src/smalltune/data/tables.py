@@ -4,7 +4,7 @@ import csv
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from smalltune.core.plural import plural
 from smalltune.data.decoding import first_text, numbered_lines, open_text
 from smalltune.data.sniffing import FORMATS, table_format
 
-__all__ = ["FORMATS", "read_rows", "read_table", "stream_lines"]
+__all__ = ["FORMATS", "column_of", "has_column", "read_rows", "read_table", "stream_lines"]
 
 CHUNK = 1 << 16
 
@@ -28,9 +28,9 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the place of each row, `train.csv, row 3 (line 5)`, and the row by column.
 
     Rows count from 1 without the header; the line is the one on which the row begins. The file's
-    suffix says its format; `.gz` and `.zst` may follow that of a text. A JSON file may hold a list
-    or one object per line, a CSV may be separated by semicolons, tabs or bars as well: which, its
-    content says without ambiguity. Nothing but the row at hand is held in memory.
+    suffix says its format; `.gz`, `.zst`, `.bz2` and `.xz` may follow that of a text. A JSON file
+    may hold a list or one object per line, a CSV may be separated by semicolons, tabs or bars as
+    well: which, its content says without ambiguity. Nothing but the row at hand is held in memory.
 
     Raises DataError with the file (and row or line) when it is missing, of another format than its
     name says, not Unicode, ragged, or has two columns of one name.
@@ -45,6 +45,21 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     else:
         for number, (line, row) in enumerate(stream_lines(path), 1):
             yield _place(path, number, line), row
+
+
+def has_column(row: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a row has a column; `answers.text` may name one within another."""
+    head, dot, rest = name.partition(".")
+    inner = row.get(head)
+    return name in row or (bool(dot) and isinstance(inner, Mapping) and has_column(inner, rest))
+
+
+def column_of(row: Mapping[str, Any], name: str) -> Any:
+    """Return what a row that `has_column` holds there."""
+    if name in row:
+        return row[name]
+    head, _, rest = name.partition(".")
+    return column_of(row[head], rest)
 
 
 def stream_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

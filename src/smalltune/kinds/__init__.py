@@ -1,8 +1,9 @@
 """Kinds: what can be asked of a language model. The rooms above ask it on data (`tasks/`).
 
 A task is a frozen dataclass. Its fields in `data_fields` decide the splits, those in
-`prompt_fields` decide what a model reads; each group is part of the key of its own stage, so
-that another prompt does not split the data again.
+`prompt_fields` decide what a model reads, those in `decoding_fields` how it writes; each group is
+part of the key of its own stage, so that another prompt does not split the data again and another
+number of beams does not train again.
 """
 
 from abc import ABC, abstractmethod
@@ -14,26 +15,19 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.data.splits import Row
+from smalltune.data.splits import Row, Splits
 from smalltune.engine.segments import Segments
 
 __all__ = ["Answers", "Encoded", "Splits", "Task"]
 
 
-@dataclass
-class Splits:
-    """The rows of train, dev and test, what was dropped on the way, and remarks for the reader."""
-
-    train: list[Row]
-    dev: list[Row]
-    test: list[Row]
-    dropped: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Answers:
-    """What can be answered: names [C] of the labels and the tokens of each one's word."""
+    """What can be answered: names [C] of the labels and the tokens of each one's word.
+
+    Where the answer is free text there are no names, and the tokens are those that end it, the one
+    that is learned first.
+    """
 
     names: tuple[str, ...]
     tokens: tuple[tuple[int, ...], ...]
@@ -45,19 +39,25 @@ class Encoded:
 
     `rows` is the number of rows they come from; `lengths` [segments] holds the lengths in tokens
     before anything was cut (of an enormous text, the length of the beginning that was looked at).
+    `counts` are more that a reader should know, by name.
     """
 
     segments: Segments
     truncated: int
     rows: int
     lengths: NDArray[np.int64]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Task(ABC):
     """A task: where its rows come from, how a model reads them, how its answers are judged.
 
     The classes here are abstract; those in `tasks/` are final. Raise `version` when the same
-    fields would give other answers.
+    fields would give other answers. The fields in `later` came after answers had been stored:
+    where they are empty they are no part of a key, so that those answers are still found.
+
+    `metrics` are those by which it is scored where a study names none, the first being the usual
+    one; `more_metrics` those that a study may name beside them.
 
     A named task says where its rows come from and what they are: `files` for data that come with
     the package; `hub` for ids of data sets on the hub, each with its configuration (None is the
@@ -68,7 +68,10 @@ class Task(ABC):
     version: ClassVar[int] = 1
     data_fields: ClassVar[tuple[str, ...]]
     prompt_fields: ClassVar[tuple[str, ...]]
+    decoding_fields: ClassVar[tuple[str, ...]] = ()
+    later: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]]
+    more_metrics: ClassVar[tuple[str, ...]] = ()
     roles: ClassVar[tuple[str, ...]] = ("train", "dev", "test")
     files: ClassVar[Mapping[str, str]] = {}
     hub: ClassVar[Mapping[str, str | None]] = {}
@@ -88,9 +91,13 @@ class Task(ABC):
         """Return the fields that decide what a model reads, as JSON."""
         return self._fields(self.prompt_fields)
 
+    def decoding_options(self) -> dict[str, Any]:
+        """Return the fields that decide how a model writes its answer, as JSON; mostly none."""
+        return self._fields(self.decoding_fields)
+
     def _fields(self, names: Sequence[str]) -> dict[str, Any]:
         fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
-        return {name: fields[name] for name in names}
+        return {n: fields[n] for n in names if fields[n] or n not in self.later}
 
     @abstractmethod
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
@@ -106,7 +113,7 @@ class Task(ABC):
 
     @abstractmethod
     def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
-        """Return the label names and the tokens of their words; empty for free text."""
+        """Return the label names and the tokens of their words, or what ends a free text."""
 
     @staticmethod
     @abstractmethod
@@ -116,4 +123,8 @@ class Task(ABC):
     @staticmethod
     @abstractmethod
     def predict(model: Any, encoded: Segments, answers: Answers) -> Iterator[dict[str, Any]]:
-        """Yield one prediction per item, in order, without its id: raw scores and the answer."""
+        """Yield one prediction per item, in order, without its id: raw scores and the answer.
+
+        Where there are `decoding_fields`, it takes their values as `decoding` and a `tokeniser`
+        too, by keyword.
+        """

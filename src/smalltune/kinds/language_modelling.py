@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError
+from smalltune.data.documents import documents
 from smalltune.data.splits import Row, chunks
-from smalltune.data.tables import stream_lines
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Splits, Task
 from smalltune.models.cutting import batch
@@ -22,7 +22,9 @@ __all__ = ["LanguageModelling"]
 
 @dataclass(frozen=True)
 class LanguageModelling(Task):
-    """Documents, one JSON object a line, in as many files as the study names.
+    """Documents in as many files as the study names: JSON lines, tables or plain text.
+
+    In plain text (`.txt`) a document is what stands between two blank lines.
 
     Files named train, dev and test are the splits. Otherwise a document is held out by the hash of
     its text, so the choice does not depend on the order of rows or files: `held_out` is the share
@@ -39,6 +41,7 @@ class LanguageModelling(Task):
     data_fields: ClassVar[tuple[str, ...]] = ("text", "held_out", "longest")
     prompt_fields: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("bits_per_byte",)
+    more_metrics: ClassVar[tuple[str, ...]] = ("perplexity",)
     roles: ClassVar[tuple[str, ...]] = ()
 
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
@@ -65,14 +68,11 @@ class LanguageModelling(Task):
         return Splits(parts["train"], parts["dev"], parts["test"], dropped)
 
     def _documents(self, role: str, paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
-        """Yield the id and the text of each document; lines are counted through the files."""
+        """Yield the id and the text of each document, counted through the files."""
         before = 0
         for path in paths:
             number = 0
-            for number, raw in stream_lines(path):
-                text = raw.get(self.text)
-                if not isinstance(text, str) or not text.strip():
-                    raise DataError(f"{path}:{number}: the column {self.text!r} holds no text")
+            for number, text in documents(path, self.text):
                 yield f"{role}-{before + number}", text
             before += number
 
@@ -115,11 +115,14 @@ class LanguageModelling(Task):
 
     @staticmethod
     def predict(model: Any, encoded: Segments, answers: Answers) -> Iterator[dict[str, Any]]:
-        """Yield the log-likelihood of each document in nats."""
+        """Yield the log-likelihood of each document in nats, and how many tokens were predicted."""
         from smalltune.engine.scoring import log_likelihoods
 
-        totals = [0.0] * (int(encoded.labels.max()) + 1)
+        documents = int(encoded.labels.max()) + 1
+        predicted = encoded.lengths - encoded.answers
+        tokens = np.bincount(encoded.labels, weights=predicted, minlength=documents)
+        totals = [0.0] * documents
         for owner, value in zip(encoded.labels, log_likelihoods(model, encoded), strict=True):
             totals[owner] += value
-        for total in totals:
-            yield {"log_probs": [float(f"{total:.9g}")], "predicted": ""}
+        for total, count in zip(totals, tokens, strict=True):
+            yield {"log_probs": [float(f"{total:.9g}")], "tokens": int(count), "predicted": ""}

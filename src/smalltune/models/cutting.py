@@ -1,4 +1,7 @@
-"""Cutting: where a prompt does not fit, its texts lose their end, and never the prompt its own."""
+"""Cutting: where a prompt does not fit, its texts lose their end, and never the prompt its own.
+
+Or their start, where the end of a text says more.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +24,9 @@ class Cutter:
 
     `render` puts the texts of a row into the prompt, `encode` returns the tokens of prompts. All
     texts of a row are cut to the same number of characters, the largest that fits, so that the
-    longest loses first. It is found by bisection, and for all rows at once, because a tokeniser
-    is at its best with many texts.
+    longest loses first; those named in `uncut`, as a question, stay whole. They keep their first
+    characters, with `keep_end` their last ones. The number is found by bisection, and for all rows
+    at once, because a tokeniser is at its best with many texts.
 
     Of an enormous text only as much is tried as it takes to see that it does not fit: that more
     of a text has no fewer tokens is presumed. What lies beyond is counted and not kept.
@@ -31,6 +35,8 @@ class Cutter:
     render: Callable[[Fields], str]
     encode: Callable[[list[str]], list[list[int]]]
     room: int
+    uncut: frozenset[str] = frozenset()
+    keep_end: bool = False
 
     def fit(self, rows: Sequence[Fields]) -> tuple[list[list[int]], list[int]]:
         """Return the tokens of each row's prompt, and how many they were before the cut.
@@ -38,14 +44,14 @@ class Cutter:
         What lies beyond the characters that were tried is counted in pieces of AT_ONCE, so that
         memory is bounded: each border between two may shift the count by a token or so.
 
-        Raises StudyError when a prompt does not fit even without its texts.
+        Raises StudyError when a prompt does not fit even without the texts that may be cut.
         """
-        seen = [min(_longest(fields), self.room * CHARACTERS) for fields in rows]
+        seen = [min(self._longest(fields), self.room * CHARACTERS) for fields in rows]
         tokens = self._tokens(rows, seen)
         while more := [
             i
             for i, fields in enumerate(rows)
-            if len(tokens[i]) <= self.room and seen[i] < _longest(fields)
+            if len(tokens[i]) <= self.room and seen[i] < self._longest(fields)
         ]:
             for i in more:
                 seen[i] *= 4
@@ -58,13 +64,13 @@ class Cutter:
         for i, ids in zip(over, cut, strict=True):
             tokens[i] = ids
         for i in over:
-            if seen[i] < _longest(rows[i]):
+            if seen[i] < self._longest(rows[i]):
                 lengths[i] += self._beyond(rows[i], seen[i])
         return tokens, lengths
 
     def _cut(self, rows: Sequence[Fields], too_long: Sequence[int]) -> list[list[int]]:
         """Return the prompts with as many characters as fit; `too_long` ones do not."""
-        low, high = [0] * len(rows), [_longest(fields) for fields in rows]
+        low, high = [0] * len(rows), [self._longest(fields) for fields in rows]
         best: list[list[int] | None] = [None] * len(rows)
         while still := [i for i in range(len(rows)) if low[i] <= high[i]]:
             middle = {i: (low[i] + high[i]) // 2 for i in still}
@@ -78,15 +84,22 @@ class Cutter:
                     high[i] = middle[i] - 1
         found = [ids for ids in best if ids is not None]
         if len(found) < len(best):
-            raise StudyError(f"the prompt alone does not fit into a context of {self.room} tokens")
+            more = f" with its {' and '.join(sorted(self.uncut))}" if self.uncut else ""
+            raise StudyError(
+                f"the prompt alone{more} does not fit into a context of {self.room} tokens"
+            )
         return found
+
+    def _longest(self, fields: Fields) -> int:
+        return max((len(t) for name, t in fields.items() if name not in self.uncut), default=0)
 
     def _beyond(self, fields: Fields, start: int) -> int:
         """Return how many tokens the texts add to a prompt after their first characters."""
-        empty = dict.fromkeys(fields, "")
+        empty = {name: text if name in self.uncut else "" for name, text in fields.items()}
         pieces = (
-            empty | {name: text[place : place + AT_ONCE]}
+            empty | {name: self._part(text, place + AT_ONCE, place)}
             for name, text in fields.items()
+            if name not in self.uncut
             for place in range(start, len(text), AT_ONCE)
         )
         bare, *found = map(len, self._encoded(chain([empty], pieces)))
@@ -95,10 +108,16 @@ class Cutter:
     def _tokens(self, rows: Sequence[Fields], characters: Sequence[int]) -> list[list[int]]:
         return list(
             self._encoded(
-                {name: text[:most] for name, text in fields.items()}
+                {n: t if n in self.uncut else self._part(t, most) for n, t in fields.items()}
                 for fields, most in zip(rows, characters, strict=True)
             )
         )
+
+    def _part(self, text: str, most: int, start: int = 0) -> str:
+        """Return the characters of a text from `start` to `most`, counted from the end it keeps."""
+        if not self.keep_end:
+            return text[start:most]
+        return text[max(0, len(text) - most) : len(text) - start]
 
     def _encoded(self, rows: Iterable[Fields]) -> Iterator[list[int]]:
         few: list[str] = []
@@ -131,7 +150,3 @@ def batch(tokeniser: Any, texts: list[str], *, special: bool = False) -> list[li
     backend.no_padding()
     backend.encode_special_tokens = not special
     return [found.ids for found in backend.encode_batch_fast(texts, add_special_tokens=False)]
-
-
-def _longest(fields: Fields) -> int:
-    return max((len(text) for text in fields.values()), default=0)

@@ -25,7 +25,7 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.models.cutting import batch
 
-__all__ = ["Prompts", "bounds", "called"]
+__all__ = ["Prompts", "bounds", "called", "opening"]
 
 DAY = date(2024, 7, 26)
 """The day that every chat template is told: the one that Llama 3.2's takes without a clock."""
@@ -33,6 +33,8 @@ DAY = date(2024, 7, 26)
 CLOCK = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
 OPEN_THOUGHT = re.compile(r"<think>\s*\Z")
 CLOSED_THOUGHT = "<think>\n\n</think>\n\n"
+
+_PROBE = "Zq"  # an answer that no template holds by itself
 
 MARKS = ("<|", "<\N{FULLWIDTH VERTICAL LINE}")
 ENDS_OF_TEXT = ("<|endoftext|>", "<|end_of_text|>", "<eos>", "</s>")
@@ -76,6 +78,42 @@ class Prompts:
             found.append(tuple(whole[len(read) :] if joined else self._tokens(said)))
         return tuple(found)
 
+    def replies(self, text: str, replies: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each reply, a free text, as the answer to the prompt `text`.
+
+        As `answers`, but for many replies: what stands between prompt and reply is asked once, and
+        in a chat a special token that is spelt out in a reply is text.
+        """
+        before, lead = self.shown(text), self._lead(text, "a")
+        read = self._tokens(before)
+        said = [lead + (self._harmless(reply) if self.chat else reply) for reply in replies]
+        found = batch(self.tokeniser, [before + each for each in said], special=self.chat)
+        apart = [i for i, ids in enumerate(found) if ids[: len(read)] != read]
+        alone = batch(self.tokeniser, [said[i] for i in apart], special=self.chat) if apart else []
+        found = [ids[len(read) :] for ids in found]
+        for i, ids in zip(apart, alone, strict=True):
+            found[i] = ids
+        return found
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end an answer: the one to be learned, then others that are understood.
+
+        In a chat the first is what the template writes after the assistant's turn, otherwise what
+        stands after a document. Raises ModelError for a tokeniser that has no token for it.
+        """
+        ends = []
+        if self.chat:
+            after = self._turns("a", _PROBE).rpartition(_PROBE)[2].strip()
+            ends = batch(self.tokeniser, [after], special=True)[0][:1] if after else []
+        ends.append(bounds(self.tokeniser)[1])
+        if self.tokeniser.eos_token_id is not None:
+            ends.append(int(self.tokeniser.eos_token_id))
+        return tuple(dict.fromkeys(ends))
+
+    def _harmless(self, text: str) -> str:
+        return self._spellings.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
+
     def _tokens(self, text: str) -> list[int]:
         return batch(self.tokeniser, [text], special=self.chat)[0]
 
@@ -89,7 +127,7 @@ class Prompts:
 
     @cached_property
     def _opening(self) -> list[int]:
-        return [] if self.chat else _opening(self.tokeniser)
+        return [] if self.chat else opening(self.tokeniser)
 
     @cached_property
     def _template(self) -> str:
@@ -123,8 +161,7 @@ class Prompts:
         """Return a conversation as the template writes it: open for the answer, or answered."""
         from jinja2 import TemplateError
 
-        harmless = self._spellings.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
-        turns = [{"role": "user", "content": harmless}]
+        turns = [{"role": "user", "content": self._harmless(text)}]
         if answer is not None:
             turns.append({"role": "assistant", "content": answer})
         try:
@@ -155,7 +192,7 @@ def bounds(tokeniser: Any) -> tuple[int, int]:
     if end is None or end in ENDS_OF_TURN:
         known = tokeniser.get_vocab()
         end = next((token for token in ENDS_OF_TEXT if token in known), end)
-    begin = _opening(tokeniser)[:1] or [tokeniser.bos_token_id]
+    begin = opening(tokeniser)[:1] or [tokeniser.bos_token_id]
     if end is None:
         raise ModelError(
             f"{called(tokeniser.name_or_path)}: its tokeniser has no token that ends a text, so "
@@ -171,7 +208,7 @@ def called(place: Path | str) -> str:
     return f"{found[1]}/{found[2]}" if found else str(place)
 
 
-def _opening(tokeniser: Any) -> list[int]:
+def opening(tokeniser: Any) -> list[int]:
     """Return the tokens that a tokeniser puts before a text; what it puts after is left out."""
     bare = batch(tokeniser, ["a"])[0]
     whole: list[int] = list(tokeniser("a")["input_ids"])

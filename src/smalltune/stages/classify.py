@@ -17,7 +17,7 @@ from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["classify"]
 
-VERSION = 1
+VERSION = 2
 
 
 def classify(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
@@ -51,7 +51,7 @@ def classify(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -
 
 def _rows(path: Path) -> list[Row]:
     lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [Row(**json.loads(line)) for line in lines]
+    return [Row.of(json.loads(line)) for line in lines]
 
 
 def _text(row: Row) -> str:

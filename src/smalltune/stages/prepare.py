@@ -21,10 +21,11 @@ VERSION = 2
 
 
 def prepare(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
-    """Write train.jsonl, dev.jsonl, test.jsonl (id, fields, label) and facts.json.
+    """Write train.jsonl, dev.jsonl, test.jsonl (see `Row.stored`) and facts.json.
 
     The facts hold rows, labels and words of each split, the rows that repeat another one within a
-    split and across two (see `data/duplicates.py`), what was dropped, and remarks.
+    split and across two (see `data/duplicates.py`), what was dropped, and remarks; where there are
+    reference texts or groups, also those.
     """
     task = load("smalltune.tasks", spec["task"]["kind"])(**spec["task"]["options"])
     files = {
@@ -36,8 +37,7 @@ def prepare(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
     for name, rows in parts.items():
         with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
             for row in rows:
-                line = {"id": row.id, "fields": row.fields, "label": row.label}
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(json.dumps(row.stored, ensure_ascii=False) + "\n")
     bench.meter.phase("duplicates")
     within, across = duplicates(parts)
     facts = {
@@ -62,9 +62,15 @@ def _file(ref: str, digest: str) -> Path:
 
 def _facts(rows: list[Row]) -> dict[str, Any]:
     words = [sum(len(text.split()) for text in row.fields.values()) for row in rows]
-    return {
+    facts: dict[str, Any] = {
         "rows": len(rows),
         "labels": dict(sorted(Counter(row.label for row in rows).items())),
         "words_mean": sum(words) / len(words),
         "words_max": max(words),
     }
+    said = [len(text.split()) for row in rows for text in row.references]
+    if said:
+        facts |= {"references": len(said), "reference_words_mean": sum(said) / len(said)}
+    if groups := {row.group for row in rows if row.group}:
+        facts["groups"] = len(groups)
+    return facts

@@ -25,6 +25,7 @@ def tokens(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> 
 
     The facts count rows, tokens as kept, and the texts that were cut; `mean` and `lengths` are of
     the prompts before the cut, in tokens, the last bin of the histogram reaching to the longest.
+    A kind may count more (see `Encoded.counts`).
     """
     asked = spec["task"]
     task = load("smalltune.tasks", asked["kind"])(**asked["options"])
@@ -43,7 +44,7 @@ def tokens(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> 
 def _rows(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
-            yield Row(**json.loads(line))
+            yield Row.of(json.loads(line))
 
 
 def _facts(encoded: Encoded) -> dict[str, Any]:
@@ -60,4 +61,5 @@ def _facts(encoded: Encoded) -> dict[str, Any]:
         "truncated": encoded.truncated,
         "mean": float(lengths.mean()),
         "lengths": {"edges": edges.tolist(), "counts": counts.tolist()},
+        **encoded.counts,
     }

@@ -1,4 +1,4 @@
-"""Language modelling on text of one's own: JSON lines of documents, split by document."""
+"""Language modelling on text of one's own, split by document."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,137 @@
+"""Each kind of task from its files to its scores, through the real stages on a tiny model."""
+
+import json
+
+import pytest
+from rooms.tables import table
+
+from smalltune.core.job import Job
+from smalltune.core.keys import file_digest
+from smalltune.core.plugins import load
+from smalltune.core.store import Store
+from smalltune.engine.options import Training
+from smalltune.stages import Bench, execute
+
+COUNT = 24
+NUMBERS = range(COUNT)
+KINDS = {
+    "classification": (
+        {"text": "t", "label": "y", "labels": {"0": "bad", "1": "good"}},
+        [{"t": f"a text of number {n}", "y": n % 2} for n in NUMBERS],
+    ),
+    "generation": (
+        {"text": "t", "reference": "s", "longest": 8, "beams": 2, "stop": "line"},
+        [{"t": f"some facts of number {n}", "s": [f"said {n}", f"or {n}"]} for n in NUMBERS],
+    ),
+    "multiple_choice": (
+        {"text": "q", "choices": "c", "answer": "a"},
+        [{"q": f"question {n}?", "c": ["one", "two", "more"], "a": n % 3} for n in NUMBERS],
+    ),
+    "instructions": (
+        {"longest": 16},
+        [{"prompt": f"Say the number {n}.", "completion": f"It is {n}."} for n in NUMBERS],
+    ),
+    "language_modelling": ({}, [{"text": f"a document of number {n}"} for n in NUMBERS]),
+}
+METHOD = {"name": "full", "version": 1, "options": {}}
+
+
+class Trial:
+    """The jobs of one trial, run one after the other in one store."""
+
+    def __init__(self, folder, model, kind, options, rows):
+        task = load("smalltune.tasks", kind)(**options)
+        parts = {"train": rows[:16], "dev": rows[16:20], "test": rows[20:]}
+        files = {name: table(folder / f"{name}.jsonl", part) for name, part in parts.items()}
+        self.task, self.kind, self.folder = task, kind, model
+        self.store, self.bench = Store(folder / "store"), Bench(device="cpu")
+        digests = {role: [file_digest(path)] for role, path in files.items()}
+        sources = {f"{role}/0": str(path) for role, path in files.items()}
+        spec = {"task": self._asked(task.data_options()), "files": digests}
+        self.data = self._run("prepare", spec, {}, sources)
+        spec = {
+            "task": self._asked(task.prompt_options()),
+            "chat": False,
+            "tokeniser": "its digest",
+        }
+        self.tokens = self._run("tokens", spec | {"max_length": 64}, {"data": self.data})
+        self.base = {"model": "digest", "method": METHOD, "task": kind, "dtype": "float32"}
+
+    def _asked(self, options):
+        return {"kind": self.kind, "version": self.task.version, "options": options}
+
+    def _run(self, stage, spec, inputs, sources=None):
+        job = Job(stage, 1, spec, inputs, sources or {"model": f"path:{self.folder}"})
+        execute(job, self.store, self.bench)
+        return job
+
+    def train(self, **training):
+        values = {**vars(Training()), "steps": 8, "batch_size": 8, **training}
+        spec = {**self.base, "training": values, "limit": 12, "seed": 0}
+        return self._run("train", spec, {"tokens": self.tokens})
+
+    def predict(self, weights):
+        spec = {**self.base, "split": "test", "seed": 0}
+        if decoding := self.task.decoding_options():
+            spec |= {"decoding": decoding, "tokeniser": "its digest"}
+        inputs = {"data": self.data, "tokens": self.tokens, "weights": weights}
+        return self._run("predict", spec, inputs)
+
+    def score(self, predictions):
+        versions = {m: load("smalltune.metrics", m).version for m in self.task.metrics}
+        inputs = {"data": self.data, "predictions": predictions}
+        return self._run("score", {"split": "test", "metrics": versions}, inputs)
+
+    def lines(self, job, name):
+        return [json.loads(line) for line in (self.store.path(job.key) / name).open()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_of_every_kind_trains_predicts_and_is_scored(tmp_path, tiny_folder, kind):
+    trial = Trial(tmp_path, tiny_folder, kind, *KINDS[kind])
+    weights = trial.train()
+    losses = [line["loss"] for line in trial.lines(weights, "log.jsonl") if "loss" in line]
+    assert losses and losses[-1] < losses[0]
+    predictions = trial.predict(weights)
+    rows = trial.lines(predictions, "predictions.jsonl")
+    assert [row["id"] for row in rows] == [
+        row["id"] for row in trial.lines(trial.data, "test.jsonl")
+    ]
+    scores = trial.score(predictions)
+    facts = json.loads((trial.store.path(scores.key) / "facts.json").read_text())
+    assert set(facts["values"]) == set(trial.task.metrics)
+    assert all(isinstance(value, float) for value in facts["values"].values())
+
+
+def test_rows_keep_references_choices_and_groups_and_only_where_there_are(tmp_path, tiny_folder):
+    wanted = {
+        "classification": {"id", "fields", "label"},
+        "generation": {"id", "fields", "label", "references"},
+        "multiple_choice": {"id", "fields", "label", "choices"},
+    }
+    for kind, columns in wanted.items():
+        (tmp_path / kind).mkdir()
+        trial = Trial(tmp_path / kind, tiny_folder, kind, *KINDS[kind])
+        assert {frozenset(row) for row in trial.lines(trial.data, "test.jsonl")} == {
+            frozenset(columns)
+        }
+    options, rows = KINDS["classification"]
+    rows = [{**row, "g": f"group {n}"} for n, row in enumerate(rows)]
+    (tmp_path / "grouped").mkdir()
+    trial = Trial(
+        tmp_path / "grouped", tiny_folder, "classification", options | {"group": "g"}, rows
+    )
+    assert [row["group"] for row in trial.lines(trial.data, "test.jsonl")] == [
+        f"group {n}" for n in range(20, 24)
+    ]
+    facts = json.loads((trial.store.path(trial.data.key) / "facts.json").read_text())
+    assert facts["splits"]["train"]["groups"] == 16
+
+
+def test_options_that_came_later_are_no_part_of_a_key_while_they_are_empty():
+    plain = load("smalltune.tasks", "sst2")()
+    assert set(plain.data_options()) == {"text", "label", "labels", "id", "dev"}
+    assert set(plain.prompt_options()) == {"text", "labels", "prompt"}
+    grouped = load("smalltune.tasks", "boolq")()
+    assert grouped.data_options()["group"] == "passage"
+    assert grouped.prompt_options()["uncut"] == ("question",)
