@@ -1,11 +1,13 @@
 """Claims: a lease on a job, so that two runs or two machines do not do one job twice.
 
-A claim is a file made with O_EXCL; its owner touches it every few seconds. It is stale when its
-owner is a dead process of this machine, or when nobody touched it for `LEASE` seconds.
+A claim is a file that appears only if nobody was first; its owner touches it every few seconds, all
+of a process's claims from one thread. It is stale when its owner is a dead process of this machine,
+or when nobody touched it for `LEASE` seconds.
 """
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import socket
@@ -24,27 +26,17 @@ LEASE = 30.0
 
 
 class Claim:
-    """A lease that is kept alive by a thread until it is released. Use it with `with`."""
+    """A lease that is kept alive until it is released. Use it with `with`."""
 
     def __init__(self, path: Path):
         """Keep the claim file at `path` alive."""
         self.path = path
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-        self._thread.start()
+        PULSE.keep(path)
 
     def release(self) -> None:
         """Give the job back."""
-        self._over.set()
-        self._thread.join()
+        PULSE.leave(self.path)
         self.path.unlink(missing_ok=True)
-
-    def _beat(self) -> None:
-        while not self._over.wait(HEARTBEAT):
-            try:
-                os.utime(self.path)
-            except OSError:  # the disk went away or the claim was taken: nothing to keep alive
-                return
 
     def __enter__(self) -> "Claim":
         """Return the claim."""
@@ -58,6 +50,44 @@ class Claim:
     ) -> None:
         """Give the job back."""
         self.release()
+
+
+class _Pulse:
+    """Touches the claim files of this process, from one thread that lives while there are any."""
+
+    def __init__(self) -> None:
+        self._paths: set[Path] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def keep(self, path: Path) -> None:
+        """Touch the file from now on."""
+        with self._lock:
+            self._paths.add(path)
+            if self._thread is None or not self._thread.is_alive():  # a fork copies no thread
+                self._thread = threading.Thread(target=self._beat, daemon=True)
+                self._thread.start()
+
+    def leave(self, path: Path) -> None:
+        """Touch the file no more, whatever happens to it."""
+        with self._lock:
+            self._paths.discard(path)
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT)
+            with self._lock:
+                for path in list(self._paths):
+                    try:
+                        os.utime(path)
+                    except OSError:  # the disk went away or the claim was taken
+                        self._paths.discard(path)
+                if not self._paths:
+                    self._thread = None
+                    return
+
+
+PULSE = _Pulse()
 
 
 def claim(store: Store, key: str) -> Claim | None:
@@ -81,13 +111,15 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+@functools.cache
+def _owner(pid: int) -> str:
+    return json.dumps({"host": socket.gethostname(), "pid": pid, "born": _born(pid)})
+
+
 def _create(path: Path) -> bool:
-    owner = json.dumps(
-        {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
-    )
     draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     with disk_errors(path):
-        draft.write_text(owner)
+        draft.write_text(_owner(os.getpid()))
         try:
             os.link(draft, path)  # appears with its content, and only if nobody was first
         except FileExistsError:

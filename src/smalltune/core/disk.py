@@ -26,13 +26,17 @@ MISPLACED = {
 }
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that the file is whole or absent: to a draft, synced, then renamed."""
+def write_json(path: Path, value: Any, *, synced: bool = True) -> None:
+    """Write JSON so that the file is whole or absent: to a draft, synced, then renamed.
+
+    Without `synced` a caller that syncs the file itself has it whole or absent from then on.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     with disk_errors(path):
         try:
             draft.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-            sync(draft)
+            if synced:
+                sync(draft)
             draft.replace(path)
         except OSError:
             draft.unlink(missing_ok=True)

@@ -52,6 +52,11 @@ class Notes:
             raise StoreError(f"damaged plan {path}: delete it and run the study {study!r} again")
         return record
 
+    def plan_stamp(self, study: str) -> tuple[int, int, int]:
+        """Return what changes whenever a study's plan is written: file number, time, bytes."""
+        found = self._plan(study).stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def studies(self) -> list[str]:
         """Return the names of the studies that have a plan here."""
         return sorted(path.stem for path in (self.root / "plans").glob("[!.]*.json"))

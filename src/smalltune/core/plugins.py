@@ -7,6 +7,7 @@ nothing is imported until it is asked for, and listing a room reads file names o
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,10 +34,11 @@ def load(room: str, name: str) -> Any:
     Raises StudyError when there is no such file or it does not name one object in `__all__`.
     """
     kind = room.rpartition(".")[2].removesuffix("s")
-    if "." not in name and name not in names(room):
+    place = name if "." in name else f"{room}.{name}"
+    if place not in sys.modules and "." not in name and name not in names(room):
         raise StudyError(f"no {kind} {name!r}. {nearest(name, names(room))}")
     try:
-        module = importlib.import_module(name if "." in name else f"{room}.{name}")
+        module = importlib.import_module(place)
     except ModuleNotFoundError as error:
         if error.name is None or not name.startswith(error.name):
             raise

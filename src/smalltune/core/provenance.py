@@ -10,12 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from smalltune.core.energy import Energy
+
 __all__ = ["PACKAGES", "Meter", "environment"]
 
 PACKAGES = (
     "smalltune", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy", "scikit-learn",
 )  # fmt: skip
-ASSUMED_WATTS_PER_CORE = 10.0
 
 
 @cache
@@ -35,17 +36,19 @@ def environment() -> dict[str, Any]:
 
 
 class Meter:
-    """Measures one job: wall and CPU seconds, phases, peak memory, an energy estimate.
+    """Measures one job: wall and CPU seconds, phases, peak memory, energy.
 
     Peak memory is exact on Linux (the kernel's high-water mark, reset at the start); elsewhere it
-    is the highest that the process ever had. Energy is CPU seconds times an assumed power per
-    core and is marked as an estimate.
+    is the highest that the process ever had. Energy is measured where the machine has counters
+    that can be read, and otherwise an estimate marked as such (see energy.py).
     """
 
-    def __init__(self) -> None:
-        """Start measuring."""
+    def __init__(self, energy: Energy | None = None) -> None:
+        """Start measuring; `energy` may be another machine's counters."""
         self.started, self.cpu = time.monotonic(), time.process_time()
         self.phases: dict[str, float] = {}
+        self.energy = energy or Energy()
+        self._earlier = 0.0
         self._phase: tuple[str, float] | None = None
         self._exact = _reset_peak()
 
@@ -57,27 +60,34 @@ class Meter:
             self.phases[before] = self.phases.get(before, 0.0) + now - since
         self._phase = (name, now)
 
-    def add(self, phase: str, seconds: float, cpu_seconds: float) -> None:
+    def tick(self) -> None:
+        """Look after counters that wrap; a job that takes long calls this now and then."""
+        self.energy.tick()
+
+    def add(self, phase: str, seconds: float, cpu_seconds: float = 0.0) -> None:
         """Count what earlier, interrupted attempts at this job spent in a phase."""
         self.phases[phase] = self.phases.get(phase, 0.0) + seconds
         self.started -= seconds
-        self.cpu -= cpu_seconds
+        self._earlier += cpu_seconds
 
-    def record(self, **more: Any) -> dict[str, Any]:
+    def move(self, seconds: float, source: str, target: str) -> None:
+        """Count seconds of one phase, which has ended, as another's."""
+        self.phases[source] -= seconds
+        self.phases[target] = self.phases.get(target, 0.0) + seconds
+
+    def record(self, *, device: str = "cpu", **more: Any) -> dict[str, Any]:
         """Return the provenance of the job that ends now."""
         self.phase("end")
         cpu = time.process_time() - self.cpu
         return {
             **environment(),
+            "device": device,
             "seconds": time.monotonic() - self.started,
-            "cpu_seconds": cpu,
+            "cpu_seconds": cpu + self._earlier,
             "phases": self.phases,
             "peak_memory_bytes": _peak(),
             "peak_memory_exact": self._exact,
-            "energy": {
-                "joules": cpu * ASSUMED_WATTS_PER_CORE,
-                "source": f"estimate: CPU seconds x {ASSUMED_WATTS_PER_CORE:g} W per core, assumed",
-            },
+            "energy": self.energy.record(cpu, self._earlier, on_gpu=device.startswith("cuda")),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             **more,
         }

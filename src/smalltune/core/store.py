@@ -10,6 +10,7 @@ An artifact appears by one rename with its manifest already inside, so it is who
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,6 +38,7 @@ class Store(Notes):
     def __init__(self, root: Path | str):
         """Open the store in `root`, making it if needed."""
         self.root = Path(root).absolute()
+        self._artifacts = str(self.root / "artifacts")
         with place_errors(self.root):
             for name in ("artifacts", "work", "claims", "failures", "plans"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
@@ -49,11 +51,12 @@ class Store(Notes):
 
     def known(self, key: str) -> bool:
         """Tell whether the job was finished; large files may have been dropped since."""
-        return (self.folder(key) / "manifest.json").is_file()
+        return os.path.isfile(f"{self._artifacts}/{key[:2]}/{key}/manifest.json")
 
     def has(self, key: str) -> bool:
         """Tell whether the artifact is stored with all its files."""
-        return self.known(key) and not (self.folder(key) / "dropped.json").exists()
+        dropped = f"{self._artifacts}/{key[:2]}/{key}/dropped.json"
+        return self.known(key) and not os.path.exists(dropped)
 
     def path(self, key: str) -> Path:
         """Return the folder of a whole artifact, after comparing its files' sizes."""
@@ -143,16 +146,18 @@ class Store(Notes):
         """Turn the job's work folder into its artifact by one rename."""
         work, target = self.work(job), self.folder(job.key)
         with disk_errors(work):
+            for draft in work.rglob(".*.draft"):  # an earlier try was killed while it wrote
+                draft.unlink()
             names = sorted(p.relative_to(work).as_posix() for p in work.rglob("*") if p.is_file())
             files = {
                 name: {"sha256": file_digest(work / name), "bytes": (work / name).stat().st_size}
                 for name in names
                 if name not in RECORDS
             }
-            for name in files:
+            write_json(work / "provenance.json", provenance, synced=False)
+            write_json(work / "manifest.json", {**job.question, "files": files}, synced=False)
+            for name in (*files, *RECORDS):  # all at the end: the disk writes its journal once
                 sync(work / name)
-            write_json(work / "provenance.json", provenance)
-            write_json(work / "manifest.json", {**job.question, "files": files})
             target.parent.mkdir(exist_ok=True)
             if target.exists() and not self.has(job.key):
                 shutil.rmtree(target)  # what was dropped, or lost with its manifest, is here again

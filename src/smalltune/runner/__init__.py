@@ -11,6 +11,7 @@ from smalltune.planning.lock import Lock
 from smalltune.planning.planner import plan
 from smalltune.planning.spec import StudySpec
 from smalltune.planning.status import choices, record
+from smalltune.runner.estimates import Estimates
 from smalltune.runner.fetching import fetch
 from smalltune.runner.missing import goals, missing
 from smalltune.runner.passes import Pass
@@ -36,7 +37,7 @@ def run(
     begins. A failed job stops only what depends on it. Whatever ends the run early (Ctrl-C, a full
     disk) leaves the store whole, and the next run goes on from there.
     """
-    report, known = Report(study.name), choices(store)
+    report, known, estimates = Report(study.name), choices(store), Estimates(lock, store)
     unanswered: set[str] | None = None
     while True:
         now = plan(study, lock, known)
@@ -52,7 +53,7 @@ def run(
         keep = study.keep_weights
         wanted = missing(goals(now, keep_weights=keep, until=until), store, keep_weights=keep)
         fetch(wanted.values(), lock, lambda what: tell(Event("fetch", info={"what": what})))
-        Pass(now, store, backend, report, tell, keep_weights=keep, until=until).go()
+        Pass(now, store, backend, report, tell, estimates, keep_weights=keep, until=until).go()
         if not unanswered:
             break
     return report

@@ -8,6 +8,9 @@ from smalltune.core.store import Store
 
 __all__ = ["Weights", "goals", "missing"]
 
+Trainings = dict[str, list[tuple[bool, tuple[str, ...]]]]
+"""Train jobs of a study: whether it keeps the weights, and the jobs that read them, per trial."""
+
 
 def goals(plan: Plan, *, keep_weights: bool = False, until: str | None = None) -> Iterator[Job]:
     """Yield the jobs whose answers are wanted: all of the plan's, since papers read logs too.
@@ -58,11 +61,16 @@ class Weights:
 
     def __post_init__(self) -> None:
         """Note which jobs read which weights."""
+        self._others: dict[str, tuple[object, Trainings]] = {}
         self._readers: dict[str, set[str]] = {}
         for job in self.plan.jobs():
             weights = job.inputs.get("weights")
             if weights:
                 self._readers.setdefault(weights.key, set()).add(job.key)
+
+    def read(self, key: str) -> bool:
+        """Tell whether everything of this plan that reads a train job's weights is stored."""
+        return all(self.store.known(reader) for reader in self._readers.get(key, ()))
 
     def drop(self, keys: Iterable[str] | None = None) -> int:
         """Drop what nothing needs any more, among these train jobs or all; return bytes freed."""
@@ -70,20 +78,29 @@ class Weights:
             return 0
         freed = 0
         for key in self._readers if keys is None else keys:
-            read = all(self.store.known(reader) for reader in self._readers.get(key, ()))
-            if read and self.store.has(key) and not self._kept_elsewhere(key):
+            if self.read(key) and self.store.has(key) and not self._kept_elsewhere(key):
                 files = self.store.manifest(key)["files"]
                 freed += self.store.drop(key, [n for n in files if n.startswith("weights")])
         return freed
 
     def _kept_elsewhere(self, key: str) -> bool:
         """Tell whether another study of this store keeps or still has to read the weights."""
-        for study in self.store.studies():
-            if study == self.plan.study:
-                continue
-            record = self.store.read_plan(study)
+        return any(
+            kept or not all(map(self.store.known, readers))
+            for study in self.store.studies()
+            if study != self.plan.study
+            for kept, readers in self._trainings(study).get(key, ())
+        )
+
+    def _trainings(self, study: str) -> Trainings:
+        """Return another study's trained weights; its plan is read again when it has changed."""
+        stamp = self.store.plan_stamp(study)
+        if self._others.get(study, (None, {}))[0] != stamp:
+            record, found = self.store.read_plan(study), Trainings()
             for trial in record["trials"]:
-                unread = any(not self.store.known(k) for k in trial["predict"].values())
-                if trial["train"] == key and (record.get("keep_weights") or unread):
-                    return True
-        return False
+                readers = tuple(trial["predict"].values())
+                found.setdefault(trial["train"], []).append(
+                    (bool(record.get("keep_weights")), readers)
+                )
+            self._others[study] = (stamp, found)
+        return self._others[study][1]

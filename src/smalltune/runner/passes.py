@@ -8,13 +8,18 @@ from smalltune.core.claims import Claim, claim
 from smalltune.core.errors import StoreError
 from smalltune.core.job import Job, Plan
 from smalltune.core.store import Store
+from smalltune.runner.estimates import Estimates
 from smalltune.runner.missing import Weights, goals, missing
+from smalltune.runner.queue import Queue
 from smalltune.runner.reports import Event, Failed, Report
 
 __all__ = ["Pass"]
 
 POLL = 0.25
 """Seconds between two looks at a job that another process runs."""
+
+REORDER = 0.05
+"""The share of the waiting jobs that must have ended before they are put in order anew."""
 
 TRIES = 3
 """How often a job starts whose input another run has dropped before it was read."""
@@ -34,38 +39,27 @@ class Pass:
         backend: Backend,
         report: Report,
         tell: Callable[[Event], None],
+        estimates: Estimates,
         *,
         keep_weights: bool,
         until: str | None = None,
     ):
         """Take the plan; with `until`, only as far as that stage."""
         self.plan, self.store, self.backend = plan, store, backend
-        self.report, self.tell = report, tell
+        self.report, self.tell, self.estimates = report, tell, estimates
         self.keep_weights, self.until = keep_weights, until
         self.weights = Weights(plan, store, keep_weights)
-        self.waiting: dict[str, Job] = {}
+        self.queue = Queue({}, estimates.seconds)
         self.running: dict[str, tuple[Job, Claim]] = {}
         self.elsewhere: set[str] = set()
         self.told: set[str] = set()
         self.again: set[str] = set()
         self.starts: Counter[str] = Counter()
+        self.learned, self.since = False, 0
 
     def go(self) -> None:
         """Run until nothing is left that can run."""
-        self._look()
-        stored = {job.key for job in self.plan.jobs() if self.store.known(job.key)}
-        self.report.stored |= stored - {*self.report.done, *self.report.found}
-        self.tell(
-            Event(
-                "plan",
-                info={
-                    "missing": list(self.waiting.values()),
-                    "stored": len(stored),
-                    "trials": len(self.plan.trials),
-                    "workers": self.backend.workers,
-                },
-            )
-        )
+        self._begin()
         try:
             self._start()
             while self.running or self.elsewhere:
@@ -79,7 +73,24 @@ class Pass:
             for _, held in self.running.values():
                 held.release()
         self.weights.drop()
-        self.report.blocked = [job.label for job in self.waiting.values()]
+        self.report.blocked = [job.label for job in self.queue.waiting.values()]
+
+    def _begin(self) -> None:
+        """Find out what is missing, and tell the backend and the caller."""
+        stored = [job for job in self.plan.jobs() if self.store.known(job.key)]
+        ended = {*self.report.done, *self.report.found}
+        self.report.stored |= {job.key for job in stored} - ended
+        self.estimates.learn(stored)
+        self._look()
+        coming = list(self.queue.waiting.values())
+        self.backend.expect(coming, max(map(self.estimates.bytes, coming), default=0))
+        info = {
+            "missing": coming,
+            "stored": len(stored),
+            "trials": len(self.plan.trials),
+            "workers": self.backend.workers,
+        }
+        self.tell(Event("plan", info=info))
 
     def _look(self) -> None:
         """Find out from the store what is missing now."""
@@ -88,53 +99,61 @@ class Pass:
             goals(self.plan, keep_weights=keep, until=self.until), self.store, keep_weights=keep
         )
         gone = {*self.running, *self.report.failed}
-        self.waiting = {key: job for key, job in wanted.items() if key not in gone}
-        self.again = {key for key in self.waiting if self.store.known(key)}
-        self.elsewhere &= set(self.waiting)
-
-    def _ready(self) -> list[Job]:
-        """Return the jobs that can start: inputs stored, not seen to run elsewhere just now."""
-        busy = {*self.waiting, *self.running, *self.report.failed}
-        return [
-            job
-            for job in self.waiting.values()
-            if not any(needed.key in busy for needed in job.inputs.values())
-        ]
+        self.queue = Queue(wanted, self.estimates.seconds, gone)
+        self.again = {key for key in self.queue.waiting if self.store.known(key)}
+        self.elsewhere.clear()
 
     def _start(self) -> None:
         """Start what there is room for."""
         self.elsewhere.clear()
-        ready = self._ready()
-        while ready and self.backend.room > 0:
+        self._reorder()
+        while self.backend.room > 0:
+            idle, busy = self.backend.idle, self.backend.busy
+            ready = self.queue.candidates(idle, busy, self.backend.workers)
+            if not ready:
+                return
             job = self.backend.choose(ready)
-            ready.remove(job)
             held = claim(self.store, job.key)
             if held is None:
                 self._wait_for(job)
             elif self._made_meanwhile(job):
                 held.release()
-                ready = [job for job in self._ready() if job.key not in self.elsewhere]
             else:
-                del self.waiting[job.key]
+                self.queue.take(job.key)
                 self.running[job.key] = (job, held)
                 self.starts[job.key] += 1
                 self.tell(Event("start", job))
                 self.backend.submit([job])
 
+    def _reorder(self) -> None:
+        """Offer again what ran elsewhere; put all in order anew when estimates have become better.
+
+        That looks at every waiting job, so only so often that a job's share of it stays the same.
+        """
+        if self.learned and self.since > len(self.queue.waiting) * REORDER:
+            out = {*self.running, *self.report.failed}
+            self.queue = Queue(self.queue.waiting, self.estimates.seconds, out)
+            self.learned, self.since = False, 0
+        self.queue.look_again()
+
     def _wait_for(self, job: Job) -> None:
+        self.queue.set_aside(job.key)
         self.elsewhere.add(job.key)
         if job.key not in self.told:
             self.told.add(job.key)
             self.tell(Event("elsewhere", job))
 
     def _made_meanwhile(self, job: Job) -> bool:
-        """Tell whether another process has stored a job since we looked; if so, look again."""
+        """Tell whether another process has stored a job since we looked; if so, note it."""
         remade = job.key in self.again
         if not (self.store.has(job.key) if remade else self.store.known(job.key)):
             return False
         self.report.found.append(job.key)
         self.tell(Event("found", job))
-        self._look()
+        if self.store.has(job.key) or self.weights.read(job.key):
+            self.queue.done(job.key)
+        else:
+            self._look()  # dropped by a run that did not know what else reads it
         return True
 
     def _hear(self, news: News) -> None:
@@ -145,6 +164,9 @@ class Pass:
         del self.running[news.key]
         if news.kind == "done":
             self.report.done.append(job.key)
+            self.queue.done(job.key)
+            self.learned = self.estimates.learn([job]) or self.learned
+            self.since += 1
             self.weights.drop(
                 needed.key for needed in job.inputs.values() if needed.stage == "train"
             )

@@ -1,31 +1,33 @@
 """Local: warm worker processes on this machine, one thread each, as many as it can hold.
 
-A worker is started when it is first needed and stays: it keeps base models, tokenisers and tokens,
-so a job goes to the worker that already holds what it reads. A worker that dies fails the job it
-was running, nothing else, and another takes its place.
+A worker stays: it keeps base models, tokenisers and tokens, so a job goes to the worker that
+already holds what it reads. It is started when it is first needed, or, when there will be models
+to run on all workers, at once, to import PyTorch while others prepare the data. A worker that dies
+fails the job it was running, nothing else, and another takes its place.
 """
 
 import os
 import selectors
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
-from smalltune.backends import Backend, News
-from smalltune.backends.local.machine import gpus, most_workers
+from smalltune.backends import WORKER_BYTES, Backend, News, reads
+from smalltune.backends.local.machine import cores, free_memory, gpus
 from smalltune.backends.local.process import Process
 from smalltune.core.job import Job
 from smalltune.core.store import Store
 
 __all__ = ["Local"]
 
-JOB_BYTES = 700_000_000
-"""What a worker needs besides its model: Python, PyTorch, Transformers, activations."""
+SHARE = 0.8
+"""The share of the free memory that workers may take."""
 
 
 class Local(Backend):
     """Runs jobs in `workers` processes; by default as many as cores (or GPUs) and memory allow.
 
-    `model_bytes` is the memory that training the largest model takes.
+    `model_bytes` is the memory that training the largest model takes, for as long as nobody says
+    what to `expect`.
     """
 
     def __init__(
@@ -39,44 +41,72 @@ class Local(Backend):
     ):
         """Prepare; no process is started before there is a job."""
         self.gpus = gpus()
-        self.workers = workers or most_workers(self.gpus, JOB_BYTES + model_bytes)
+        self._asked = workers
         self._setup = {
             "store": str(store.root),
             "path": [part or os.getcwd() for part in sys.path],
             "bench": {"threads": threads, "checkpoint_seconds": checkpoint_seconds},
         }
         self._threads = threads
-        self._slots: list[Process | None] = [None] * self.workers
+        self._slots: list[Process | None] = []
         self._selector = selectors.DefaultSelector()
+        self._resize(WORKER_BYTES + model_bytes)
 
     @property
     def processes(self) -> list[int]:
         """The ids of the worker processes."""
         return [slot.process.pid for slot in self._slots if slot]
 
+    def expect(self, jobs: Sequence[Job], largest: int) -> None:
+        """Make room for as many workers as can hold the largest job; start those that models need.
+
+        Of a model's jobs only those count that need not wait for another of them.
+        """
+        if not jobs:
+            return
+        self._resize(largest)
+        models = sum("model" in job.spec and "weights" not in job.inputs for job in jobs)
+        for number in range(min(self.workers, models) if models > 1 else 0):
+            if self._slots[number] is None:
+                self._start(number, warm=True)
+
     @property
     def room(self) -> int:
         """How many workers are idle or not started yet."""
         return sum(slot is None or not slot.jobs for slot in self._slots)
+
+    @property
+    def idle(self) -> Sequence[Set[str]]:
+        """What each idle worker holds; nothing where none is started."""
+        return [slot.held if slot else set() for slot in self._slots if not slot or not slot.jobs]
+
+    @property
+    def busy(self) -> Sequence[Set[str]]:
+        """What each busy worker holds, or will when its job has begun."""
+        return [slot.held for slot in self._slots if slot and slot.jobs]
 
     def choose(self, ready: Sequence[Job]) -> Job:
         """Return a job without a model if there is one: it is short and others wait for it.
 
         Else the job of which an idle worker holds most; of equal ones the first.
         """
-        idle = [slot.held if slot else set() for slot in self._slots if not slot or not slot.jobs]
+        idle = self.idle
 
         def worth(job: Job) -> float:
-            reads = _reads(job)
-            return max(len(reads & held) for held in idle) if reads else float("inf")
+            return max(_worth(job, held) for held in idle) if reads(job) else float("inf")
 
         return max(ready, key=worth)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Give the jobs to the idle worker that holds most of what they read."""
-        wanted = set().union(*(_reads(job) for job in jobs))
         idle = [n for n, slot in enumerate(self._slots) if slot is None or not slot.jobs]
-        number = max(idle, key=lambda n: (len(self._held(n) & wanted), self._slots[n] is not None))
+
+        def worth(number: int) -> tuple[int, bool]:
+            slot = self._slots[number]
+            held = slot.held if slot else set()
+            return sum(_worth(job, held) for job in jobs), slot is not None
+
+        number = max(idle, key=worth)
         slot = self._slots[number] or self._start(number)
         slot.give(jobs)
 
@@ -92,23 +122,33 @@ class Local(Backend):
 
     def close(self) -> None:
         """End all workers now."""
-        for slot in self._slots:
-            if slot:
-                slot.end()
-                self._selector.unregister(slot.pipe)
-                slot.forget()
-        self._slots = [None] * self.workers
+        for number in range(len(self._slots)):
+            self._end(number)
 
-    def _held(self, number: int) -> set[str]:
-        slot = self._slots[number]
-        return slot.held if slot else set()
+    def _resize(self, job_bytes: int) -> None:
+        """Set how many workers there are: what was asked for, else what this machine can hold."""
+        ours = sum(slot.memory() for slot in self._slots if slot)
+        fit = int((free_memory() + ours) * SHARE) // max(job_bytes, 1)
+        self.workers = self._asked or max(1, min(len(self.gpus) or cores(), fit))
+        for number in range(self.workers, len(self._slots)):
+            self._end(number)
+        del self._slots[self.workers :]
+        self._slots += [None] * (self.workers - len(self._slots))
 
-    def _start(self, number: int) -> Process:
+    def _start(self, number: int, *, warm: bool = False) -> Process:
         visible = {"CUDA_VISIBLE_DEVICES": self.gpus[number % len(self.gpus)]} if self.gpus else {}
-        slot = Process(self._setup, self._threads, visible)
+        slot = Process({**self._setup, "warm": warm}, self._threads, visible)
         self._selector.register(slot.pipe, selectors.EVENT_READ, slot)
         self._slots[number] = slot
         return slot
+
+    def _end(self, number: int) -> None:
+        slot = self._slots[number]
+        if slot:
+            slot.end()
+            self._selector.unregister(slot.pipe)
+            slot.forget()
+        self._slots[number] = None
 
     def _bury(self, slot: Process) -> list[News]:
         """Take a dead worker out; the jobs that it had have failed."""
@@ -119,7 +159,6 @@ class Local(Backend):
         return [News("failed", key, {"reason": reason, "details": details}) for key in slot.jobs]
 
 
-def _reads(job: Job) -> set[str]:
-    """Return the content keys of what a worker may hold for a job: its base and its tokens."""
-    model, tokens = job.spec.get("model"), job.inputs.get("tokens")
-    return {key for key in (model, tokens.key if tokens else None) if isinstance(key, str)}
+def _worth(job: Job, held: Set[str]) -> int:
+    """Return what it is worth for a job that these contents are held."""
+    return sum(worth for key, worth in reads(job).items() if key in held)

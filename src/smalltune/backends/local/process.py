@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from smalltune.backends import News
+from smalltune.backends import News, reads
 from smalltune.core.job import Job
 
 __all__ = ["Process"]
+
+MADE = 3
+"""How many of its last answers a worker has at hand: in the system's cache, if not its own."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -48,6 +52,7 @@ class Process:
         os.close(other_end)
         self.jobs: list[str] = []
         self.held: set[str] = set()
+        self._made: deque[str] = deque(maxlen=MADE)
         self.ended = False
         self._rest = b""
         self._send(setup)
@@ -55,6 +60,7 @@ class Process:
     def give(self, jobs: Sequence[Job]) -> None:
         """Queue jobs; a worker that has just died says so when it is read."""
         self.jobs += [job.key for job in jobs]
+        self.held = self.held.union(*map(reads, jobs))
         self._send(list(jobs))
 
     def read(self) -> list[News]:
@@ -71,6 +77,15 @@ class Process:
             chunks.append(chunk)
         *lines, self._rest = (self._rest + b"".join(chunks)).split(b"\n")
         return [self._news(json.loads(line)) for line in lines]
+
+    def memory(self) -> int:
+        """Return the bytes of main memory that the process has in use."""
+        import psutil
+
+        try:
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def cause(self) -> str:
         """Say in a line why the process is no more."""
@@ -110,5 +125,6 @@ class Process:
         news = News(**said)
         if news.kind != "progress":
             self.jobs.remove(news.key)
-            self.held = set(news.info.get("held", self.held))
+            self._made.append(news.key)
+            self.held = {*news.info.get("held", self.held), *self._made}
         return news

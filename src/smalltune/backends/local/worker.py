@@ -6,6 +6,7 @@ is asked to kill it (Linux), and everywhere the end of standard input ends it.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import pickle
@@ -28,6 +29,12 @@ __all__ = ["main"]
 PACE = 0.2
 """Seconds between two reports of progress."""
 
+HEAVY = ("torch", "transformers", "transformers.modeling_utils")
+"""What every job with a model imports, some seconds in all, in parts that a job waits for."""
+
+PAUSE = 0.2
+"""Seconds without a job after which a worker uses the time to import."""
+
 
 def main() -> None:
     """Run what comes until there is no more."""
@@ -43,11 +50,23 @@ def main() -> None:
     from smalltune.stages import Bench
 
     bench = Bench(**setup["bench"])
+    cold = list(HEAVY) if setup["warm"] else []
     with os.fdopen(pipe, "w", buffering=1, encoding="utf-8") as news:
         worker = _Worker(Store(setup["store"]), bench, news)
         while True:
-            for job in jobs.get():
+            for job in _next(jobs, cold):
                 worker.run(job)
+
+
+def _next(jobs: "queue.Queue[Sequence[Job]]", cold: list[str]) -> Sequence[Job]:
+    """Return the next jobs; while there are none, import what is still cold."""
+    while cold:
+        try:
+            return jobs.get(timeout=PAUSE)
+        except queue.Empty:
+            with contextlib.suppress(ImportError):  # the job that needs it will say so
+                importlib.import_module(cold.pop(0))
+    return jobs.get()
 
 
 def _listen(jobs: "queue.Queue[Sequence[Job]]") -> None:
