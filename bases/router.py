@@ -15,34 +15,34 @@ __all__ = ["expert_shares"]
 def expert_shares(model: Any, segments: Any) -> dict[str, list[float]]:
     """Return, for each layer with experts, which share of the choices each expert got.
 
-    Every token of the segments chooses as many experts as the model has it choose; padding does
-    not count. A layer's shares add up to one; {} for a model without experts.
+    Every token of the segments chooses as many experts as the model has it choose. A layer's
+    shares add up to one; {} for a model without experts.
     """
     import torch
 
-    from smalltune.engine.batching import by_tokens, to_tensors
+    from smalltune.engine.batching import by_tokens
+    from smalltune.engine.forward import hidden_at
+    from smalltune.engine.packing import pack_prompts
+    from smalltune.engine.routes import route_of
     from smalltune.engine.scoring import BUDGET
 
     layers = {n: m for n, m in model.named_modules() if n.endswith(".experts")}
     totals: dict[str, NDArray[np.int64]] = {}
-    real: list[Any] = [None]
 
     def watch(name: str) -> Any:
         def before(module: Any, arguments: Any) -> None:
-            chosen = next(a for a in arguments if not a.is_floating_point())[real[0]]
+            chosen = next(a for a in arguments if not a.is_floating_point())
             counts = torch.bincount(chosen.flatten(), minlength=module.num_experts).numpy()
             totals[name] = totals.get(name, 0) + counts
 
         return before
 
+    route_of(model)  # it tries the model on a few tokens, which are not to be counted
     hooks = [m.register_forward_pre_hook(watch(n)) for n, m in layers.items()]
     try:
         for batch in by_tokens(segments.lengths, BUDGET) if layers else ():
-            ids, _, _ = to_tensors(segments, batch, "cpu")
-            lengths = torch.from_numpy(segments.lengths[batch])[:, None]
-            real[0] = (torch.arange(ids.shape[1])[None] < lengths).flatten()
             with torch.inference_mode():
-                model.get_decoder()(input_ids=ids, use_cache=False)
+                hidden_at(model, pack_prompts(segments, batch, "cpu"))
     finally:
         for hook in hooks:
             hook.remove()

@@ -52,10 +52,11 @@ def seen(base: Trained, pieces: Segments) -> NDArray[np.int64]:
     spec, steps = base.job.spec, base.facts["steps"]
     drawn = draw(pieces.labels.tolist(), spec["limit"], spec["seed"])
     lengths, size = pieces.lengths[drawn], spec["training"]["batch_size"]
+    order = spec["training"].get("batches", "by_length")  # the only one before it was a choice
     batches: list[NDArray[np.int64]] = []
     epoch = 0
     while len(batches) < steps:
-        batches += epoch_order(lengths, size, spec["seed"], epoch)
+        batches += epoch_order(lengths, size, spec["seed"], epoch, order)
         epoch += 1
     read = np.concatenate(batches[:steps])
     if int(lengths[read].sum()) != base.facts["tokens"]:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from parameters import BASES, built, count
 
-from smalltune.engine.batching import to_tensors
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.optimisers import OPTIMISERS
+from smalltune.engine.packing import pack
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training, train
 
@@ -69,7 +69,7 @@ def test_what_makes_a_family_is_there():
 def test_every_parameter_gets_a_gradient_through_the_engines_loss(base):
     base.requires_grad_(True)
     data = some(16)
-    loss = answer_loss(base, *to_tensors(data, range(16), "cpu"))
+    loss = answer_loss(base, pack(data, range(16), "cpu"))
     loss.backward()
     assert abs(float(loss.detach()) - np.log(4096)) < 0.5
     without = [n for n, p in base.named_parameters() if p.grad is None or not p.grad.any()]
@@ -79,7 +79,9 @@ def test_every_parameter_gets_a_gradient_through_the_engines_loss(base):
 
 def test_a_token_does_not_see_what_comes_after_it_or_beside_it(base):
     data = some(6)
-    ids, _, _ = to_tensors(data, range(6), "cpu")
+    ids = torch.zeros(6, int(data.lengths.max()), dtype=torch.int64)
+    for row in range(6):
+        ids[row, : data.lengths[row]] = torch.from_numpy(data[row].astype(np.int64))
     with torch.inference_mode():
         together = base.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
         alone = base.get_decoder()(input_ids=ids[2:3, :15], use_cache=False).last_hidden_state

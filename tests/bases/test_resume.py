@@ -51,7 +51,8 @@ def pre_trained(folder, work, optimiser, kills=()):
         try:
             log, facts = train(
                 model, text(), None, options, seed=0, dtype="float32", work=work,
-                checkpoint_seconds=0.0, progress=progress, after_step=METHOD.after_step,
+                checkpoint_seconds=0.0, progress=progress,
+                before_step=METHOD.before_step, after_step=METHOD.after_step,
             )  # fmt: skip
         except Killed:
             continue

@@ -1,67 +1,96 @@
-"""The engine's shortcuts give the numbers of the plain way."""
+"""Every route gives the loss, the gradients and the trained parameters of the plain way."""
 
-import numpy as np
+import copy
+
 import pytest
 import torch
+from engine.plainly import BATCHES, FAMILIES, LEAN, apart, built, gradients, loss_of, some
 
-from smalltune.engine.batching import to_tensors
 from smalltune.engine.forward import answer_loss
-from smalltune.engine.scoring import label_log_probs, log_likelihoods
-from smalltune.engine.segments import Segments
+from smalltune.engine.optimisers import OPTIMISERS, optimiser_of
+from smalltune.engine.packing import pack
+from smalltune.methods.lora import LoRA
+
+WAYS = [("lean", name) for name in LEAN]
+WAYS += [(route, name) for route in ("packed", "padded") for name in FAMILIES]
 
 
-def some(n=24, seed=0):
-    rng = np.random.default_rng(seed)
-    sequences = [rng.integers(1, 4096, size=rng.integers(4, 40)) for _ in range(n)]
-    answers = [int(rng.integers(1, len(s))) for s in sequences]
-    return Segments.of(sequences, answers, [0] * n)
+def packed(data):
+    return pack(data, range(len(data)), "cpu")
 
 
-def plain_loss(model, data, batch):
-    """Transformers' own way: right padding, attention mask, labels of -100, all logits."""
-    width = max(len(data[i]) for i in batch)
-    ids = torch.zeros(len(batch), width, dtype=torch.long)
-    mask, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
-    for row, i in enumerate(batch):
-        sequence = torch.from_numpy(data[i].astype(np.int64))
-        ids[row, : len(sequence)], mask[row, : len(sequence)] = sequence, 1
-        labels[row, data.answers[i] : len(sequence)] = sequence[data.answers[i] :]
-    return model(input_ids=ids, attention_mask=mask, labels=labels).loss
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize(("route", "name"), WAYS)
+def test_loss_and_gradients_are_those_of_the_plain_way(route, name, batch):
+    model, data = built(name), some(BATCHES[batch])
+    expected = loss_of(model, data)
+    slopes = gradients(model, expected)
+    found = answer_loss(model, packed(data), route=route)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    assert apart(gradients(model, found), slopes) < 1e-5
 
 
-def test_loss_and_gradients_equal_those_of_transformers(tiny):
+@pytest.mark.parametrize(("route", "name"), WAYS)
+def test_with_lora_attached_too(route, name):
+    model, data = built(name).requires_grad_(False), some(BATCHES["very unequal lengths"])
+    LoRA().attach(model)
+    with torch.no_grad():
+        for parameter_name, parameter in model.named_parameters():
+            if "lora_B" in parameter_name:
+                parameter.normal_(0, 0.1)
+    expected = loss_of(model, data)
+    slopes = gradients(model, expected)
+    found = answer_loss(model, packed(data), route=route)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    assert all("lora" in parameter_name for parameter_name in slopes)
+    assert apart(gradients(model, found), slopes) < 1e-5
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize(("route", "name"), [("lean", "micro-qwen"), ("packed", "micro-deepseek")])
+def test_the_parameters_after_five_steps_are_those_of_the_plain_way(route, name, optimiser):
+    start = built(name)
+
+    def trained(loss):
+        model = copy.deepcopy(start).requires_grad_(True)
+        rule = optimiser_of(model, optimiser, learning_rate=1e-3, weight_decay=0.1, beta2=0.999)
+        for group in rule.param_groups:
+            group["lr"] = 1e-3
+        for step in range(5):
+            loss(model, some([4, 60, 9, 33, 9, 17], seed=step)).backward()
+            rule.step()
+            rule.zero_grad(set_to_none=True)
+        return {n: p.detach() for n, p in model.named_parameters()}
+
+    before = dict(start.named_parameters())
+    expected = trained(loss_of)
+    found = trained(lambda model, data: answer_loss(model, packed(data), route=route))
+    assert apart(found, expected) < 1e-5
+    assert apart(expected, before) > 1e-3
+
+
+@pytest.mark.parametrize("route", ["lean", "packed", "padded"])
+def test_the_losses_of_parts_over_one_total_add_up(route):
+    model, data = built("micro-llama"), some([5, 30, 12, 7])
+    whole = packed(data)
+    parts = [pack(data, part, "cpu") for part in ([0, 2], [1], [3])]
+    total = len(whole.targets)
+    added = sum(answer_loss(model, part, total=total, route=route) for part in parts)
+    torch.testing.assert_close(added, answer_loss(model, whole, route=route), rtol=1e-5, atol=0)
+
+
+def test_text_that_is_supervised_throughout_is_learnt_alike():
+    model, data = built("micro-llama"), some([40, 33, 50], most=1)
+    data.answers[:] = 1
+    expected = loss_of(model, data)
+    slopes = gradients(model, expected)
+    found = answer_loss(model, packed(data))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    assert apart(gradients(model, found), slopes) < 1e-5
+
+
+def test_nothing_to_predict_is_no_loss_and_no_gradient(tiny):
     tiny.requires_grad_(True)
-    data, batch = some(), list(range(16))
-    expected = plain_loss(tiny, data, batch)
-    expected.backward()
-    gradients = {name: p.grad.clone() for name, p in tiny.named_parameters()}
-    tiny.zero_grad()
-    found = answer_loss(tiny, *to_tensors(data, batch, "cpu"))
-    found.backward()
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
-    for name, parameter in tiny.named_parameters():
-        torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-4, atol=1e-7)
-
-
-@pytest.mark.parametrize("words", [[[11], [12], [13]], [[11, 5], [12], [13, 7, 2]]])
-def test_label_scores_equal_whole_logits_one_text_at_a_time(tiny, words):
-    prompts = Segments.of([some()[i] for i in range(10)], [1] * 10, [0] * 10)
-    expected = []
-    with torch.inference_mode():
-        for i in range(10):
-            totals = []
-            for word in words:
-                ids = torch.tensor([[*prompts[i].tolist(), *word]])
-                logs = torch.log_softmax(tiny(input_ids=ids).logits[0], -1)
-                first = len(prompts[i]) - 1
-                totals.append(sum(logs[first + j, t] for j, t in enumerate(word)))
-            expected.append(torch.log_softmax(torch.stack(totals), 0))
-    found = label_log_probs(tiny, prompts, words)
-    np.testing.assert_allclose(found, torch.stack(expected).numpy(), atol=1e-5)
-
-
-def test_scores_do_not_depend_on_what_else_is_in_the_batch(tiny):
-    data = some(40)
-    together = log_likelihoods(tiny, data)
-    alone = np.concatenate([log_likelihoods(tiny, data.take(np.array([i]))) for i in range(40)])
-    np.testing.assert_allclose(together, alone, rtol=1e-5)
+    loss = answer_loss(tiny, pack(some([1, 1]), [0, 1], "cpu"))
+    assert float(loss.detach()) == 0
+    assert all(not slope.any() for slope in gradients(tiny, loss).values())

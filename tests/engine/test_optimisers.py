@@ -134,3 +134,9 @@ def test_the_nearest_optimiser_is_named():
 def test_nothing_to_train_is_an_error(tiny):
     with pytest.raises(EngineError, match="nothing to train"):
         optimiser_of(tiny, "muon", **SETTINGS)
+
+
+def test_a_parameter_in_half_precision_is_not_trained(tiny):
+    tiny.requires_grad_(True).bfloat16()
+    with pytest.raises(EngineError, match=r"a parameter in torch.bfloat16 cannot be trained"):
+        optimiser_of(tiny, "adamw", **SETTINGS)

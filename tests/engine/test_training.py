@@ -1,9 +1,16 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from smalltune.core.errors import EngineError
-from smalltune.engine.checkpoint import NAME
+from smalltune.core.plugins import load
+from smalltune.engine import accumulation, checkpoint
+from smalltune.engine.batching import ORDERS
+from smalltune.engine.checkpoint import NAME, Pace
+from smalltune.engine.forward import answer_loss
 from smalltune.engine.optimisers import OPTIMISERS
 from smalltune.engine.schedule import SCHEDULES, rate
 from smalltune.engine.segments import Segments
@@ -15,15 +22,25 @@ class Killed(Exception):
     pass
 
 
-def data(n=64, seed=3):
+def data(n=64, seed=3, longest=13):
     rng = np.random.default_rng(seed)
-    return Segments.of([rng.integers(1, 200, size=12) for _ in range(n)], [6] * n, [0] * n)
+    sizes = rng.integers(12, longest, size=n)
+    return Segments.of([rng.integers(1, 200, size=size) for size in sizes], [6] * n, [0] * n)
 
 
-def run(folder, work, *, kill_at=(), seed=0, **options):
+def whole(model):
+    model.requires_grad_(True)
+
+
+def adapted(model):
+    load("smalltune.methods", "lora")(dropout=0.3).attach(model)
+
+
+def run(folder, work, *, kill_at=(), seed=0, attach=whole, rows=None, bench=None, **options):
     """Train a fresh copy of the model; start again after each kill, as a user would."""
     kills = list(kill_at)
     events = []
+    rows = data() if rows is None else rows
 
     def progress(event):
         events.append(event)
@@ -33,19 +50,19 @@ def run(folder, work, *, kill_at=(), seed=0, **options):
 
     while True:
         model = load_model(folder)
-        model.requires_grad_(True)
         torch.manual_seed(seed)
+        attach(model)
         try:
             log, facts = train(
                 model,
-                data(),
+                rows,
                 data(16, seed=4),
                 Training(**{"epochs": 3, "batch_size": 8, **options}),
                 seed=seed,
                 dtype="float32",
                 work=work,
-                checkpoint_seconds=0.0,
                 progress=progress,
+                **{"checkpoint_seconds": 0.0, **(bench or {})},
             )
         except Killed:
             continue
@@ -53,10 +70,7 @@ def run(folder, work, *, kill_at=(), seed=0, **options):
 
 
 def dropout_config(folder, target):
-    """The same model with attention dropout, so that random state matters."""
-    import json
-    import shutil
-
+    """The same model with attention dropout, so that the step decides what is dropped."""
     shutil.copytree(folder, target)
     config = json.loads((target / "config.json").read_text())
     config["attention_dropout"] = 0.3
@@ -64,35 +78,139 @@ def dropout_config(folder, target):
     return target
 
 
+def works(tmp_path, names):
+    for name in names:
+        (tmp_path / name).mkdir()
+    return [tmp_path / name for name in names]
+
+
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_a_killed_training_ends_in_the_same_bits(tiny_folder, tmp_path, optimiser):
     folder = dropout_config(tiny_folder, tmp_path / "model")
-    works = [tmp_path / "a", tmp_path / "b"]
-    for work in works:
-        work.mkdir()
-    whole, log, _, _ = run(folder, works[0], optimiser=optimiser)
-    pieces, again, facts, _ = run(folder, works[1], kill_at=(3, 11, 20), optimiser=optimiser)
+    one, other = works(tmp_path, "ab")
+    whole, log, _, _ = run(folder, one, optimiser=optimiser)
+    pieces, again, facts, _ = run(folder, other, kill_at=(3, 11, 20), optimiser=optimiser)
     assert (whole, log) == (pieces, again)
     assert facts["resumed_from"] == [2, 10, 19]
+    assert all(facts["spent"]["earlier"][name] > 0 for name in ("train", "cpu"))
+
+
+@pytest.mark.parametrize("batches", ORDERS)
+def test_packed_and_cut_up_a_killed_training_ends_in_the_same_bits(tiny_folder, tmp_path, batches):
+    one, other = works(tmp_path, "ab")
+    options = {"attach": adapted, "rows": data(longest=60), "batches": batches}
+    bench = {"micro_batch": 90}
+    whole, log, facts, _ = run(tiny_folder, one, bench=bench, **options)
+    pieces, again, _, _ = run(tiny_folder, other, kill_at=(5, 17), bench=bench, **options)
+    assert (whole, log) == (pieces, again)
+    assert facts["spent"]["micro_batch"]["tokens"] == 90
+
+
+def test_a_budget_that_was_found_survives_a_kill(tiny_folder, tmp_path, monkeypatch):
+    """The second attempt does not run out of memory again, and ends in the same bits."""
+
+    def loss(model, packed, *, total):
+        if len(packed.ids) > 120:
+            raise torch.OutOfMemoryError
+        return answer_loss(model, packed, total=total)
+
+    monkeypatch.setattr(accumulation, "answer_loss", loss)
+    one, other = works(tmp_path, "ab")
+    options = {"attach": adapted, "rows": data(longest=60), "bench": {"micro_batch": 1000}}
+    whole, log, facts, events = run(tiny_folder, one, **options)
+    pieces, again, resumed, more = run(tiny_folder, other, kill_at=(9,), **options)
+    assert (whole, log) == (pieces, again)
+    assert facts["spent"]["micro_batch"] == resumed["spent"]["micro_batch"]
+    assert facts["spent"]["micro_batch"]["halved"] > 0
+    said = [[e["said"] for e in each if e["event"] == "memory"] for each in (events, more)]
+    assert said[0] == said[1] != []
+
+
+def test_the_losses_do_not_depend_on_the_micro_batch(tiny_folder, tmp_path):
+    options = {"attach": adapted, "rows": data(longest=60), "epochs": 2}
+    logs = []
+    for work, tokens in zip(works(tmp_path, "abc"), (1, 100, 1 << 20), strict=True):
+        _, log, facts, _ = run(tiny_folder, work, bench={"micro_batch": tokens}, **options)
+        logs.append([line["loss"] for line in log])
+        assert facts["padding_share"] == 0
+    np.testing.assert_allclose(logs[0], logs[2], rtol=1e-5)
+    np.testing.assert_allclose(logs[1], logs[2], rtol=1e-5)
+
+
+def test_facts_do_not_depend_on_the_moment_but_for_what_was_spent(tiny_folder, tmp_path):
+    one, other = works(tmp_path, "ab")
+    facts = [run(tiny_folder, one)[2], run(tiny_folder, other, kill_at=(4,))[2]]
+    spent = [(each.pop("resumed_from"), each.pop("spent")) for each in facts]
+    assert facts[0] == facts[1]
+    assert facts[0]["flops"] > 6 * facts[0]["tokens"] * 1000
+    assert spent[0] != spent[1]
+
+
+def test_the_order_of_batches_is_a_choice(tiny_folder, tmp_path):
+    rows = data(longest=60)
+    folders = works(tmp_path, "ab")
+    logs = [
+        run(tiny_folder, work, rows=rows, batches=order)[1]
+        for work, order in zip(folders, ORDERS, strict=True)
+    ]
+    assert logs[0] != logs[1]
+    with pytest.raises(EngineError, match=r"no order of batches 'shuffle'. Did you mean 'shuff"):
+        Training(batches="shuffle")
+
+
+def test_an_optimiser_without_memory_says_what_to_do(tiny_folder, tmp_path, monkeypatch):
+    def step(self, closure=None):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    said = r"memory does not suffice for the optimiser's state of [\d,]+ parameters: train fewer"
+    with pytest.raises(EngineError, match=said):
+        run(tiny_folder, tmp_path)
+
+
+def test_each_attempt_at_a_step_begins_with_the_methods_own_preparation(tiny_folder, tmp_path):
+    calls = []
+    bench = {
+        "before_step": lambda model: calls.append("before"),
+        "after_step": lambda model: calls.append("after"),
+    }
+    run(tiny_folder, tmp_path, bench=bench, epochs=1)
+    assert calls == ["before", "after"] * 8
+
+
+def test_writing_takes_a_small_share_of_the_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    pace = Pace(10.0)
+    written = []
+    while now[0] < 1000:
+        now[0] += 1
+        if pace.due():
+            with pace.writing():
+                now[0] += 4
+            written.append(now[0])
+    assert written[0] == 14
+    assert 4 * len(written) < 0.06 * 1000
+    fast = Pace(10.0)
+    with fast.writing():
+        now[0] += 0.01
+    assert fast.pause == 10.0
 
 
 def test_early_stopping_keeps_the_best_weights_also_after_a_kill(tiny_folder, tmp_path):
     options = {"epochs": 8, "learning_rate": 3e-2, "early_stopping": 2}
-    works = [tmp_path / "a", tmp_path / "b"]
-    for work in works:
-        work.mkdir()
-    whole, _, facts, _ = run(tiny_folder, works[0], **options)
-    pieces, _, _, _ = run(tiny_folder, works[1], kill_at=(20, 28), **options)
+    one, other = works(tmp_path, "ab")
+    whole, _, facts, _ = run(tiny_folder, one, **options)
+    pieces, _, again, _ = run(tiny_folder, other, kill_at=(20, 28), **options)
     assert facts["stopped_early"]
     assert int(np.argmin(facts["dev_losses"])) == len(facts["dev_losses"]) - 3
     assert whole == pieces
+    assert facts["spent"]["judge"] > 0 < again["spent"]["earlier"]["judge"]
 
 
 def test_two_seeds_differ_and_one_seed_repeats(tiny_folder, tmp_path):
-    works = [tmp_path / name for name in "abc"]
-    for work in works:
-        work.mkdir()
-    prints = [run(tiny_folder, w, seed=s)[0] for w, s in zip(works, (0, 0, 1), strict=True)]
+    folders = works(tmp_path, "abc")
+    prints = [run(tiny_folder, w, seed=s)[0] for w, s in zip(folders, (0, 0, 1), strict=True)]
     assert prints[0] == prints[1] != prints[2]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PINS = Path(__file__).with_name("versions.json")
-ROOMS = ("stages", "methods", "tasks", "kinds", "metrics", "engine", "data", "models")
+ROOMS = ("stages", "methods", "tasks", "kinds", "metrics", "measures", "engine", "data", "models")
 
 
 def digest(path: Path) -> str:
@@ -32,7 +32,7 @@ def version(room: str, name: str) -> int:
     if room in ("engine", "data", "models"):
         return importlib.import_module("smalltune.engine").VERSION
     module = importlib.import_module(f"smalltune.{room}.{name}".removesuffix(".__init__"))
-    if room == "stages":
+    if room in ("stages", "measures"):
         return getattr(module, "VERSION", 1)
     public = [getattr(module, n) for n in getattr(module, "__all__", [])]
     return max((getattr(each, "version", 1) for each in public), default=1)

@@ -1,11 +1,16 @@
 """The bench lends a base and takes it back only with the bits that it had."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 
 from smalltune.core.errors import EngineError
 from smalltune.core.plugins import load
-from smalltune.stages import Bench
+from smalltune.core.provenance import Meter
+from smalltune.engine.segments import Segments
+from smalltune.stages import Bench, Inputs
 
 
 @pytest.fixture
@@ -51,6 +56,23 @@ def test_after_an_error_the_base_is_not_kept(ref):
     assert bench.held() == set()
 
 
+def test_a_frozen_base_in_half_precision_is_kept_beside_the_whole_one(ref):
+    bench = Bench()
+    with bench.base(ref, "digest", 0, changes=False) as whole:
+        assert {p.dtype for p in whole.parameters()} == {torch.float32}
+    with bench.base(ref, "digest", 0, changes=False, dtype="bfloat16") as half:
+        assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+        assert {b.dtype for b in half.buffers()} == {torch.float32}
+    with bench.base(ref, "digest", 0, changes=False) as again:
+        assert again is whole
+    assert bench.held() == {"digest"}
+    with (
+        pytest.raises(EngineError, match="must be float32, not bfloat16"),
+        bench.base(ref, "digest", 0, changes=True, dtype="bfloat16"),
+    ):
+        pass
+
+
 def test_a_bare_configuration_draws_its_weights_from_the_seed(tiny_config):
     from smalltune.models.loading import fingerprint
 
@@ -59,3 +81,99 @@ def test_a_bare_configuration_draws_its_weights_from_the_seed(tiny_config):
         with Bench().base(f"config:{tiny_config}", "digest", seed, changes=False) as model:
             prints.append(fingerprint(model))
     assert prints[0] == prints[1] != prints[2]
+
+
+# What a job cost
+
+
+@pytest.fixture
+def asked(ref, tiny_folder, tmp_path):
+    """What a training of twelve short texts reads: a tokens artifact and the model."""
+    folder = tmp_path / "tokens"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(1, 200, size=rng.integers(5, 20)) for _ in range(12)]
+    lengths = [len(prompt) for prompt in prompts]
+    for split in ("train", "dev", "test"):
+        labels = [place % 2 for place in range(12)]
+        Segments.of(prompts, lengths, labels).save(folder / f"{split}.safetensors")
+    words = {"names": ["bad", "good"], "tokens": [[11], [12]]}
+    (folder / "labels.json").write_text(json.dumps(words))
+    (folder / "test.jsonl").write_text("".join(f'{{"id": "{n}"}}\n' for n in range(12)))
+    return Inputs({"tokens": folder, "data": folder}, {"tokens": "key"}, {"model": ref})
+
+
+def spec(**more):
+    return {
+        "seed": 0, "limit": None, "model": "digest", "task": "classification", "dtype": "float32",
+        "method": {"name": "lora", "options": {"dropout": 0.1}}, **more,
+    }  # fmt: skip
+
+
+def trained(asked, out, bench, **training):
+    """Run the stage `train`; return its facts and what it says of the costs."""
+    out.mkdir()
+    meter = Meter()
+    bench.start(meter, None)
+    meter.phase("setup")
+    training = {"epochs": 2, "batch_size": 4, **training}
+    said = load("smalltune.stages", "train")(spec(training=training), asked, out, bench)
+    meter.phase("store")
+    return json.loads((out / "facts.json").read_text()), meter.record(**said)
+
+
+def test_a_training_says_how_fast_it_was_and_its_facts_are_the_same_again(asked, tmp_path):
+    (facts, made), (again, _) = (trained(asked, tmp_path / name, Bench()) for name in "ab")
+    assert facts == again
+    speed, seconds = made["speed"], made["phases"]["train"]
+    assert speed["tokens_per_second"] == pytest.approx(facts["tokens"] / seconds)
+    assert speed["flops_per_second"] == pytest.approx(facts["flops"] / seconds)
+    assert speed["share_of_peak"] * speed["peak_flops_per_second"] == pytest.approx(
+        speed["flops_per_second"]
+    )
+    assert facts["padding_share"] == 0
+    assert made["resumed_from"] == []
+    assert made["micro_batch"]["halved"] == 0
+
+
+def test_the_bench_says_how_much_is_computed_at_a_time(asked, tmp_path):
+    facts, made = trained(asked, tmp_path / "small", Bench(micro_batch=30))
+    assert made["micro_batch"]["tokens"] == 30
+    assert facts == trained(asked, tmp_path / "all", Bench())[0] | {
+        name: facts[name] for name in ("first_loss", "final_loss")
+    }
+
+
+def test_the_time_for_the_dev_loss_is_told_apart_from_training(asked, tmp_path):
+    _, made = trained(asked, tmp_path / "out", Bench(), early_stopping=1)
+    assert made["phases"]["judge"] > 0
+    assert set(made["phases"]) == {"setup", "train", "judge", "save", "peak", "store"}
+
+
+def test_a_prediction_says_how_fast_it_was(asked, tmp_path):
+    bench, meter = Bench(), Meter()
+    bench.start(meter, None)
+    said = load("smalltune.stages", "predict")(spec(split="test"), asked, tmp_path, bench)
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    assert facts["flops"] > 0
+    assert said["speed"]["tokens_per_second"] == pytest.approx(
+        facts["tokens"] / meter.phases["predict"]
+    )
+
+
+def test_what_cannot_be_counted_is_left_out(tiny):
+    bench = Bench(device="cpu")
+    bench.meter.phase("predict")
+    assert set(bench.cost("predict", dtype="float32", tokens=5)["speed"]) == {"tokens_per_second"}
+
+
+def test_progress_looks_after_the_counters(monkeypatch):
+    meter, heard, ticks = Meter(), [], []
+    monkeypatch.setattr(meter, "tick", lambda: ticks.append(1))
+    bench = Bench()
+    bench.start(meter, heard.append)
+    bench.progress({"event": "step"})
+    bench.start(meter, None)
+    bench.progress({"event": "step"})
+    assert heard == [{"event": "step"}]
+    assert len(ticks) == 2

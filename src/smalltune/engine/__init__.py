@@ -5,4 +5,4 @@
 
 __all__ = ["VERSION"]
 
-VERSION = 1
+VERSION = 2

@@ -1,39 +1,48 @@
-"""Batches: which segments go together, in which order, and how they become tensors."""
+"""Batches: which segments go together, and in which order."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.engine.segments import Segments
+from smalltune.core.errors import EngineError
+from smalltune.core.plugins import nearest
 
-__all__ = ["by_tokens", "epoch_order", "to_tensors"]
+__all__ = ["ORDERS", "by_tokens", "epoch_order"]
 
+ORDERS = ("shuffled", "by_length")
 WINDOW = 32
 
 
 def epoch_order(
-    lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int
+    lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int, order: str = "shuffled"
 ) -> list[NDArray[np.int64]]:
-    """Return the batches of one epoch: each segment once, neighbours of similar length.
+    """Return the batches of one epoch: each segment once. Depends on nothing but its arguments.
 
-    Segments are shuffled, sorted by length within windows of 32 batches, cut into batches, and
-    the batches are shuffled again. Depends on nothing but its arguments.
+    "shuffled" cuts one random permutation into batches. With "by_length" the segments of a batch
+    are of similar length: they are shuffled, sorted within windows of 32 batches, cut, and the
+    batches shuffled again. What is learnt from then differs, so it is a choice of the study.
     """
+    if order not in ORDERS:
+        raise EngineError(f"no order of batches {order!r}. {nearest(order, ORDERS)}")
     rng = np.random.default_rng([seed, epoch, 0x0D])
-    order = rng.permutation(len(lengths))
+    places = rng.permutation(len(lengths))
+    if order == "shuffled":
+        return [places[i : i + batch_size] for i in range(0, len(places), batch_size)]
     batches: list[NDArray[np.int64]] = []
     step = WINDOW * batch_size
-    for start in range(0, len(order), step):
-        window = order[start : start + step]
+    for start in range(0, len(places), step):
+        window = places[start : start + step]
         window = window[np.argsort(lengths[window], kind="stable")]
         batches += [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def by_tokens(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield batches, shortest segments first, of at most `budget` tokens after padding."""
+    """Yield batches, shortest segments first, of at most `budget` tokens after padding.
+
+    A longer segment is a batch of its own.
+    """
     order = np.argsort(lengths, kind="stable")
     start = 0
     for stop in range(1, len(order) + 1):
@@ -41,28 +50,3 @@ def by_tokens(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.in
         if full:
             yield order[start:stop]
             start = stop
-
-
-def to_tensors(
-    segments: Segments, batch: Sequence[int] | NDArray[np.int64], device: str
-) -> tuple[Any, Any, Any]:
-    """Return input ids [B, T], flat positions [S] that are read, and the tokens [S] they predict.
-
-    Padding is on the right, where a causal model's real positions never look: no mask is needed.
-    """
-    import torch
-
-    sequences = [segments[i] for i in batch]
-    width = max(len(s) for s in sequences)
-    ids = np.zeros((len(sequences), width), dtype=np.int64)
-    positions, targets = [], []
-    for row, (index, sequence) in enumerate(zip(batch, sequences, strict=True)):
-        ids[row, : len(sequence)] = sequence
-        first = max(int(segments.answers[index]), 1)
-        positions.append(row * width + np.arange(first - 1, len(sequence) - 1))
-        targets.append(sequence[first:].astype(np.int64))
-    return (
-        torch.from_numpy(ids).to(device),
-        torch.from_numpy(np.concatenate(positions)).to(device),
-        torch.from_numpy(np.concatenate(targets)).to(device),
-    )

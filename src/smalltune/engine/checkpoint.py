@@ -6,15 +6,42 @@ random state; no pickle. It is written to a draft and renamed, so a kill leaves 
 
 import json
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from smalltune.core.errors import EngineError
 
-__all__ = ["NAME", "read_checkpoint", "stored_buffers", "write_checkpoint"]
+__all__ = ["NAME", "Pace", "read_checkpoint", "stored_buffers", "write_checkpoint"]
 
 NAME = "checkpoint.safetensors"
 STATE = "state."
+MOST_WRITING = 0.05
+"""The share of the time that writing checkpoints may take, however large they are."""
+
+
+class Pace:
+    """When to write: every so many seconds, and less often where writing takes long."""
+
+    def __init__(self, seconds: float):
+        """Ask for a checkpoint every `seconds`; with 0 after each step, whatever it takes."""
+        self.seconds = self.pause = seconds
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Tell whether the next checkpoint should be written now."""
+        return time.monotonic() - self._last >= self.pause
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write inside: the time it takes decides how long the next pause is."""
+        began = time.monotonic()
+        yield
+        self._last = time.monotonic()
+        cost = (self._last - began) * (1 / MOST_WRITING - 1)
+        self.pause = max(self.seconds, cost) if self.seconds else 0.0
 
 
 def write_checkpoint(

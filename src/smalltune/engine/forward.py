@@ -1,30 +1,47 @@
-"""Forward: hidden states once, the output head only at the positions that are read."""
+"""Forward: hidden states where they are read, and the output head only there."""
 
 from typing import Any
+
+from smalltune.engine.attention import Unfit
+from smalltune.engine.head import cross_entropy, head_of, log_probs
+from smalltune.engine.lean import lean_states
+from smalltune.engine.packing import Packed
+from smalltune.engine.routes import packed_states, padded_states, route_of
 
 __all__ = ["answer_loss", "hidden_at", "token_log_probs"]
 
 
-def hidden_at(model: Any, ids: Any, positions: Any) -> Any:
-    """Return the last hidden states [S, d] at flat positions [S] of a batch of ids [B, T].
+def hidden_at(model: Any, packed: Packed, *, route: str | None = None) -> Any:
+    """Return the last hidden states [S, d] at the read positions of a batch.
 
-    No attention mask is passed: padding is on the right and the model is causal.
+    The route is the fastest that fits the model (`engine.routes`) unless one is named.
     """
-    states = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-    return states.reshape(-1, states.shape[-1])[positions]
+    way = route or route_of(model, max(packed.lengths))
+    if way == "lean":
+        return lean_states(model, packed)
+    if way == "packed":
+        try:
+            return packed_states(model, packed)
+        except Unfit:  # attention dropout, which the trial could not meet
+            if route:
+                raise
+    return padded_states(model, packed)
 
 
-def answer_loss(model: Any, ids: Any, positions: Any, targets: Any) -> Any:
-    """Return the mean cross-entropy in nats of the targets [S], over the whole vocabulary."""
-    import torch
+def answer_loss(
+    model: Any, packed: Packed, *, total: int | None = None, route: str | None = None
+) -> Any:
+    """Return the cross-entropies in nats of the targets [S], summed, over `total` or else S.
 
-    logits = model.get_output_embeddings()(hidden_at(model, ids, positions))
-    return torch.nn.functional.cross_entropy(logits.float(), targets)
+    A batch without targets has the loss 0.
+    """
+    if not packed.items:
+        return sum(p.sum() * 0.0 for p in model.parameters() if p.requires_grad)
+    states = hidden_at(model, packed, route=route)
+    return cross_entropy(head_of(model), states, packed.targets, total or len(packed.targets))
 
 
-def token_log_probs(model: Any, ids: Any, positions: Any, targets: Any) -> Any:
-    """Return the log-probability [S] of each target token."""
-    import torch
-
-    logits = model.get_output_embeddings()(hidden_at(model, ids, positions))
-    return -torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+def token_log_probs(model: Any, packed: Packed, *, route: str | None = None) -> Any:
+    """Return the log-probability [S] of each target token; for evaluation."""
+    states = hidden_at(model, packed, route=route)
+    return log_probs(head_of(model), states, packed.targets)

@@ -20,11 +20,17 @@ def optimiser_of(
 
     "adamw" is AdamW (Loshchilov and Hutter, 2019) for everything. "muon" is `Muon` for hidden
     matrices and AdamW for embeddings, the output head and vectors. Vectors are never decayed.
-    Raises EngineError when nothing requires a gradient.
+    Raises EngineError when nothing requires a gradient, or something that is not float32.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise EngineError("nothing to train: the method left no parameter with a gradient")
+    for parameter in trained:
+        if parameter.dtype.itemsize < 4:
+            raise EngineError(
+                f"a parameter in {parameter.dtype} cannot be trained, because small steps are "
+                "rounded away: the method must make its new parameters in float32"
+            )
     if name == "adamw":
         return _adamw(trained, learning_rate, weight_decay, beta2)
     ends = _ends(model)

@@ -1,4 +1,9 @@
-"""Scoring: log-likelihoods of texts and of label words, without logits that nobody reads."""
+"""Scoring: log-likelihoods of texts and of answers, without work that nobody reads.
+
+Prompts are packed shortest first under a token budget. What all of them begin with is computed
+once (`engine.prefixes`), a prompt with several answers once (`engine.endings`), and the output
+head runs where a token is asked for. The padded route repeats prefix and prompt each time.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,13 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.engine.batching import by_tokens, to_tensors
-from smalltune.engine.forward import hidden_at, token_log_probs
+from smalltune.engine.batching import by_tokens
+from smalltune.engine.endings import Endings, fed_tokens, pack_endings
+from smalltune.engine.head import head_of, log_probs, some_logits
+from smalltune.engine.packing import pack, pack_prompts
+from smalltune.engine.prefixes import prefix_of
 from smalltune.engine.segments import Segments
 
-__all__ = ["label_log_probs", "log_likelihoods"]
+__all__ = ["ending_log_probs", "label_log_probs", "log_likelihoods"]
 
-BUDGET = 4096
+BUDGET = 2048
+"""Tokens per batch on a CPU, counted after padding: about what its caches hold."""
+
+BUDGET_CUDA = 1 << 15
 
 
 def label_log_probs(
@@ -25,15 +36,32 @@ def label_log_probs(
     """
     import torch
 
-    if any(len(tokens) > 1 for tokens in labels):
-        columns = [
-            log_likelihoods(model, prompts.followed_by(labels, [c] * len(prompts)))
-            for c in range(len(labels))
-        ]
-        scores = torch.from_numpy(np.stack(columns, axis=1))
-    else:
+    if all(len(tokens) == 1 for tokens in labels):
         scores = _first_tokens(model, prompts, [tokens[0] for tokens in labels])
+    else:
+        found = ending_log_probs(model, prompts, [labels] * len(prompts))
+        scores = torch.from_numpy(np.stack(found)) if found else torch.zeros(0, len(labels))
     return torch.log_softmax(scores, dim=-1).numpy().astype(np.float32)
+
+
+def ending_log_probs(model: Any, prompts: Segments, endings: Endings) -> list[NDArray[np.float64]]:
+    """Return, for each prompt, the log-likelihood [C] in nats of each of its C endings."""
+    import torch
+
+    found = [np.zeros(len(each)) for each in endings]
+    with torch.inference_mode():
+        longest = int(fed_tokens(prompts, endings).max(initial=0))
+        prefix = prefix_of(model, prompts, longest, longest=longest)
+        if prefix.route == "padded":
+            return _one_by_one(model, prompts, endings)
+        head, device = head_of(model), _device(model)
+        for batch in by_tokens(fed_tokens(prompts, endings, prefix.length), _budget(device)):
+            packed, asked = pack_endings(prompts, endings, batch, device, skip=prefix.length)
+            rows, targets = (torch.from_numpy(a).to(device) for a in (asked.rows, asked.targets))
+            values = log_probs(head, prefix.hidden_at(packed), targets, rows).double().cpu().numpy()
+            for owner, which, value in zip(asked.owners, asked.which, values, strict=True):
+                found[packed.items[owner]][which] += value
+    return found
 
 
 def log_likelihoods(model: Any, segments: Segments) -> NDArray[np.float64]:
@@ -41,29 +69,53 @@ def log_likelihoods(model: Any, segments: Segments) -> NDArray[np.float64]:
     import torch
 
     found = np.zeros(len(segments))
-    device = next(model.parameters()).device.type
+    device = _device(model)
     with torch.inference_mode():
-        for batch in by_tokens(segments.lengths, BUDGET):
-            ids, positions, targets = to_tensors(segments, batch, device)
-            values = token_log_probs(model, ids, positions, targets).double().cpu().numpy()
-            rows = (positions // ids.shape[1]).cpu().numpy()
-            found[batch] = np.bincount(rows, weights=values, minlength=len(batch))
+        before = int(segments.answers.min(initial=1)) - 1
+        longest = int(segments.lengths.max(initial=0))
+        prefix = prefix_of(model, segments, before, longest=longest)
+        head = head_of(model)
+        for batch in by_tokens(segments.lengths - prefix.length, _budget(device)):
+            packed = pack(segments, batch, device, skip=prefix.length)
+            if not packed.items:
+                continue
+            states = prefix.hidden_at(packed)
+            values = log_probs(head, states, packed.targets).double().cpu().numpy()
+            owners = packed.owners.cpu().numpy()
+            found[list(packed.items)] = np.bincount(owners, values)
     return found
 
 
 def _first_tokens(model: Any, prompts: Segments, tokens: list[int]) -> Any:
+    """Return the logits [n, C] of C tokens after n prompts."""
     import torch
 
     scores = torch.zeros(len(prompts), len(tokens))
-    device = next(model.parameters()).device.type
-    head = model.get_output_embeddings()
+    device = _device(model)
     with torch.inference_mode():
-        rows = head.weight[tokens]
-        bias = None if getattr(head, "bias", None) is None else head.bias[tokens]
-        for batch in by_tokens(prompts.lengths, BUDGET):
-            ids, _, _ = to_tensors(prompts, batch, device)
-            lengths = torch.from_numpy(prompts.lengths[batch]).to(device)
-            last = torch.arange(len(batch), device=device) * ids.shape[1] + lengths - 1
-            states = hidden_at(model, ids, last)
-            scores[batch] = torch.nn.functional.linear(states, rows, bias).float().cpu()
+        longest = int(prompts.lengths.max(initial=0))
+        prefix = prefix_of(model, prompts, longest, longest=longest)
+        head = head_of(model)
+        for batch in by_tokens(prompts.lengths - prefix.length, _budget(device)):
+            packed = pack_prompts(prompts, batch, device, skip=prefix.length)
+            states = prefix.hidden_at(packed)
+            scores[list(packed.items)] = some_logits(head, states, tokens).cpu()
     return scores
+
+
+def _one_by_one(model: Any, prompts: Segments, endings: Endings) -> list[NDArray[np.float64]]:
+    """Return the same with the prompt computed anew for each ending."""
+    which = [i for i, each in enumerate(endings) for _ in each]
+    flat = [ending for each in endings for ending in each]
+    whole = prompts.take(np.array(which, dtype=np.int64)).followed_by(flat, range(len(flat)))
+    values = log_likelihoods(model, whole)
+    return np.split(values, np.cumsum([len(each) for each in endings])[:-1])
+
+
+def _budget(device: str) -> int:
+    return BUDGET if device == "cpu" else BUDGET_CUDA
+
+
+def _device(model: Any) -> str:
+    device: str = next(model.parameters()).device.type
+    return device

@@ -3,65 +3,36 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from smalltune.core.errors import EngineError
-from smalltune.core.plugins import nearest
-from smalltune.engine.batching import epoch_order, to_tensors
-from smalltune.engine.checkpoint import read_checkpoint, stored_buffers, write_checkpoint
-from smalltune.engine.forward import answer_loss
-from smalltune.engine.optimisers import OPTIMISERS, optimiser_of
+from smalltune.engine.accumulation import Accumulation
+from smalltune.engine.batching import epoch_order
+from smalltune.engine.checkpoint import Pace, read_checkpoint, write_checkpoint
+from smalltune.engine.dropout import dropout_per_item
+from smalltune.engine.dropped_attention import forms_probabilities
+from smalltune.engine.flops import Work, flops_of
+from smalltune.engine.memory import Budget, budget_for, is_out_of_memory
+from smalltune.engine.optimisers import optimiser_of
+from smalltune.engine.options import Training
 from smalltune.engine.precision import precision
-from smalltune.engine.schedule import SCHEDULES, rate
-from smalltune.engine.scoring import log_likelihoods
+from smalltune.engine.routes import route_of
+from smalltune.engine.schedule import rate
 from smalltune.engine.segments import Segments
+from smalltune.engine.stopping import EarlyStopping
 
 __all__ = ["Training", "train"]
 
 Progress = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True)
-class Training:
-    """How long and how fast a model is trained; every field is part of a trial's identity.
-
-    Either `steps` or whole `epochs` count. `optimiser` is "adamw" (Loshchilov and Hutter, 2019)
-    or "muon" (Jordan et al., 2024; its step matched to AdamW's as in Liu et al., 2025), which
-    takes the same learning rates; `beta2` is AdamW's. `warmup` is a share of all steps.
-    `weight_decay` applies to matrices only. `early_stopping` is the number of epochs without a
-    lower dev loss after which training ends; the weights of the best epoch are kept.
-    """
-
-    learning_rate: float = 1e-3
-    epochs: int = 3
-    steps: int | None = None
-    batch_size: int = 16
-    optimiser: str = "adamw"
-    schedule: str = "linear"
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    beta2: float = 0.999
-    clip: float = 1.0
-    early_stopping: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse values that no training can have; raises EngineError."""
-        for name in ("learning_rate", "epochs", "steps", "batch_size", "clip", "early_stopping"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise EngineError(f"{name} must be above 0, not {value:g}")
-        for name in ("warmup", "beta2", "weight_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise EngineError(f"{name} must be at least 0 and below 1")
-        if self.optimiser not in OPTIMISERS:
-            near = nearest(self.optimiser, OPTIMISERS)
-            raise EngineError(f"no optimiser {self.optimiser!r}. {near}")
-        if self.schedule not in SCHEDULES:
-            raise EngineError(f"no schedule {self.schedule!r}. {nearest(self.schedule, SCHEDULES)}")
+def _nothing(model: Any) -> None:
+    """What a method does around a step if it says nothing else."""
 
 
 def train(
@@ -75,24 +46,41 @@ def train(
     work: Path,
     checkpoint_seconds: float,
     progress: Progress,
-    after_step: Callable[[Any], None] = lambda model: None,
+    micro_batch: int | None = None,
+    before_step: Callable[[Any], None] = _nothing,
+    after_step: Callable[[Any], None] = _nothing,
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Train what requires a gradient; return the log of all steps and the facts of the run.
 
-    Of the facts, `resumed_from` (steps) and `spent_earlier` (wall and CPU seconds of the attempts
-    before, up to their last checkpoints) depend on the moment; the arguments decide the others.
+    Of the facts, `resumed_from` (steps) and `spent` depend on the moment; the arguments decide
+    the others. `spent` holds the `train`, `judge` and `cpu` seconds of interrupted attempts up to
+    their last checkpoints (`earlier`), the `judge` seconds of this one, and the `micro_batch` that
+    was found to fit.
 
-    `after_step(model)` is called after each step of the optimiser.
+    `micro_batch` is the most tokens that are computed at a time (placement; None finds it).
+    `before_step(model)` is called before each attempt at a step, `after_step(model)` after each
+    step of the optimiser.
 
     Goes on from the checkpoint in `work` if there is one; the caller deletes it once the weights
-    are saved. On the CPU in float32 the result has
-    the same bits with and without interruptions. Raises EngineError when the loss stops being a
-    number.
+    are saved. On the CPU in float32 the result has the same bits with and without interruptions.
+    Raises EngineError when the loss stops being a number or memory does not suffice.
     """
-    loop = _Loop(
-        model, data, dev, options, seed, dtype, work, checkpoint_seconds, progress, after_step
-    )
-    return loop.run()
+    with ExitStack() as stack:
+        masks = stack.enter_context(dropout_per_item(model, seed))
+        longest = int(data.lengths.max())
+        given = micro_batch and Budget(micro_batch)
+        accumulation = Accumulation(
+            model,
+            data,
+            given or budget_for(model, longest),
+            masks,
+            cast=precision(dtype, next(model.parameters()).device.type),
+            before=before_step,
+            tell=lambda text: progress({"event": "memory", "said": text}),
+        )
+        stack.callback(accumulation.close)
+        loop = _Loop(model, data, dev, options, seed, work, accumulation, progress, after_step)
+        return loop.run(Pace(checkpoint_seconds))
 
 
 class _Loop:
@@ -105,17 +93,14 @@ class _Loop:
         dev: Segments | None,
         options: Training,
         seed: int,
-        dtype: str,
         work: Path,
-        checkpoint_seconds: float,
+        gradient: Accumulation,
         progress: Progress,
         after_step: Callable[[Any], None],
     ):
-        self.model, self.data, self.dev, self.options = model, data, dev, options
-        self.seed, self.work, self.progress = seed, work, progress
-        self.checkpoint_seconds, self.after_step = checkpoint_seconds, after_step
-        self.device = next(model.parameters()).device.type
-        self.cast = precision(dtype, self.device)
+        self.model, self.lengths, self.options = model, data.lengths, options
+        self.seed, self.work, self.gradient = seed, work, gradient
+        self.progress, self.after_step = progress, after_step
         self.per_epoch = math.ceil(len(data) / options.batch_size)
         self.steps = options.steps or options.epochs * self.per_epoch
         self.optimiser = optimiser_of(
@@ -125,115 +110,119 @@ class _Loop:
             weight_decay=options.weight_decay,
             beta2=options.beta2,
         )
-        self.best: dict[str, Any] = {}
+        self.trained = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self.stopping = EarlyStopping(model, dev, options.early_stopping, gradient.cast)
         self.state: dict[str, Any] = {
-            "step": 0, "tokens": 0, "padded": 0, "log": [], "dev": [], "stopped": False,
-            "resumed": [], "spent": [0.0, 0.0],
+            "step": 0, "tokens": 0, "work": [0, 0, 0, 0], "padded": 0, "log": [], "dev": [],
+            "stopped": False, "resumed": [], "spent": {"train": 0.0, "judge": 0.0, "cpu": 0.0},
         }  # fmt: skip
         self.began = time.monotonic(), time.process_time()
+        self.packs = True
         found = read_checkpoint(work, model, self.optimiser)
         if found:
-            self.state, self.best = found
+            self.state, self.stopping.best = found
             self.state["resumed"].append(self.state["step"])
+            gradient.use(Budget(**self.state["budget"]))
             progress({"event": "resumed", "step": self.state["step"], "steps": self.steps})
         self.earlier = self.state["spent"]
 
-    def run(self) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    def run(self, pace: Pace) -> tuple[list[dict[str, float]], dict[str, Any]]:
+        """Take all steps that are left, with a checkpoint now and then."""
         self.model.train()
-        saved, epoch = time.monotonic(), -1
-        batches: list[Any] = []
+        route = route_of(self.model, int(self.lengths.max()) - 1)
+        self.packs = route != "padded" and not forms_probabilities(self.model)
+        epoch, batches = -1, []
         while self.state["step"] < self.steps and not self.state["stopped"]:
             step = self.state["step"]
             if step // self.per_epoch != epoch:
-                epoch = step // self.per_epoch
-                size = self.options.batch_size
-                batches = epoch_order(self.data.lengths, size, self.seed, epoch)
+                epoch, batches = step // self.per_epoch, self._batches(step // self.per_epoch)
             self._step(batches[step % self.per_epoch])
-            if self.options.early_stopping and self.state["step"] % self.per_epoch == 0:
-                self._judge()
-            if time.monotonic() - saved >= self.checkpoint_seconds:
-                self._save()
-                saved = time.monotonic()
-        self._restore_best()
+            if self.state["step"] % self.per_epoch == 0:
+                self.state["stopped"] = self.stopping.judge(self.state["dev"])
+            if pace.due():
+                with pace.writing():
+                    self._save()
+        self.stopping.restore()
         self.model.eval()
         return self.state["log"], self._facts()
 
+    def _batches(self, epoch: int) -> list[Any]:
+        size, order = self.options.batch_size, self.options.batches
+        return epoch_order(self.lengths, size, self.seed, epoch, order=order)
+
     def _save(self) -> None:
-        spent = [time.monotonic() - self.began[0], time.process_time() - self.began[1]]
-        spent = [now + earlier for now, earlier in zip(spent, self.earlier, strict=True)]
-        state = self.state | {"spent": spent}
-        write_checkpoint(self.work, self.model, self.optimiser, state, self.best)
+        budget = asdict(self.gradient.budget)
+        state = self.state | {"spent": self._spent(), "budget": budget}
+        write_checkpoint(self.work, self.model, self.optimiser, state, self.stopping.best)
 
     def _step(self, batch: Any) -> None:
-        import torch
-
         step, options = self.state["step"], self.options
-        ids, positions, targets = to_tensors(self.data, batch, self.device)
         share = rate(step, self.steps, schedule=options.schedule, warmup=options.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = options.learning_rate * share
-        with self.cast:
-            loss = answer_loss(self.model, ids, positions, targets)
-        loss.backward()
-        trained = [p for group in self.optimiser.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(trained, options.clip)
-        self.optimiser.step()
-        self.after_step(self.model)
-        self.optimiser.zero_grad(set_to_none=True)
-        value = float(loss.detach())
+        value, work = self.gradient(step, batch)
+        self._change()
         if not math.isfinite(value):
             raise EngineError(
                 f"the loss is {value} at step {step + 1} of {self.steps}: "
                 f"lower the learning rate ({options.learning_rate:g})"
             )
         self.state["step"] = step + 1
-        self.state["tokens"] += int(self.data.lengths[batch].sum())
-        self.state["padded"] += ids.numel()
+        self.state["tokens"] += int(self.lengths[batch].sum())
+        self.state["work"] = [a + b for a, b in zip(self.state["work"], astuple(work), strict=True)]
+        self.state["padded"] += self._padded(batch)
         line = {"step": step + 1, "loss": float(f"{value:.7g}"), "learning_rate": group["lr"]}
         self.state["log"].append(line)
         self.progress({"event": "step", "steps": self.steps, **line})
 
-    def _judge(self) -> None:
-        """Measure the dev loss after an epoch; keep the best weights; stop when patience ends."""
-        if self.dev is None:
-            raise EngineError("early_stopping needs a dev split")
-        self.model.eval()
-        with self.cast:
-            loss = -float(np.mean(log_likelihoods(self.model, self.dev)))
-        self.model.train()
-        losses = self.state["dev"]
-        losses.append(float(f"{loss:.7g}"))
-        if losses[-1] <= min(losses):
-            self.best = {name: t.detach().clone() for name, t in _changing(self.model)}
-        waited = len(losses) - 1 - int(np.argmin(losses))
-        self.state["stopped"] = waited >= (self.options.early_stopping or 0)
+    def _padded(self, batch: Any) -> int:
+        """Return the tokens that are computed, with padding where the model cannot be packed."""
+        fed = self.lengths[batch] - 1
+        return int(fed.sum() if self.packs else len(fed) * fed.max())
 
-    def _restore_best(self) -> None:
+    def _change(self) -> None:
+        """Take one step of the optimiser; its state is made at the first."""
         import torch
 
-        with torch.no_grad():
-            for name, tensor in _changing(self.model):
-                if name in self.best:
-                    tensor.copy_(self.best[name])
+        try:
+            torch.nn.utils.clip_grad_norm_(self.trained, self.options.clip)
+            self.optimiser.step()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            count = sum(p.numel() for p in self.trained)
+            raise EngineError(
+                f"memory does not suffice for the optimiser's state of {count:,} parameters: "
+                "train fewer of them (such as by lora), take a smaller model, or run fewer workers"
+            ) from None
+        self.after_step(self.model)
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def _spent(self) -> dict[str, float]:
+        """Return the seconds of this attempt and of those before it."""
+        wall = time.monotonic() - self.began[0]
+        now = {"train": wall - self.stopping.seconds, "judge": self.stopping.seconds}
+        now["cpu"] = time.process_time() - self.began[1]
+        return {name: seconds + self.earlier[name] for name, seconds in now.items()}
 
     def _facts(self) -> dict[str, Any]:
         log, state = self.state["log"], self.state
+        work = Work(*state["work"])
         return {
             "steps": state["step"],
             "epochs": state["step"] / self.per_epoch,
-            "examples": len(self.data),
+            "examples": len(self.lengths),
             "tokens": state["tokens"],
-            "padding_share": 1 - state["tokens"] / max(1, state["padded"]),
+            "padding_share": 1 - work.tokens / max(1, state["padded"]),
+            "flops": flops_of(self.model, backward=True).of(work),
             "first_loss": log[0]["loss"],
             "final_loss": float(f"{np.mean([row['loss'] for row in log[-20:]]):.7g}"),
             "dev_losses": state["dev"],
             "stopped_early": state["stopped"],
             "resumed_from": state["resumed"],
-            "spent_earlier": self.earlier,
+            "spent": {
+                "earlier": self.earlier,
+                "judge": self.stopping.seconds,
+                "micro_batch": asdict(self.gradient.budget),
+            },
         }
-
-
-def _changing(model: Any) -> list[tuple[str, Any]]:
-    """Return what training may change: trained parameters and stored buffers."""
-    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    return trained + stored_buffers(model)

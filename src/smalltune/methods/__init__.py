@@ -82,6 +82,9 @@ class Gradient(Method):
         New parameters are drawn from torch's global generator, which the caller seeds.
         """
 
+    def before_step(self, model: Any) -> None:
+        """Forget what forwards left behind, before each attempt at a step; nothing by default."""
+
     def after_step(self, model: Any) -> None:
         """Change what the optimiser does not, after each of its steps; nothing by default."""
 

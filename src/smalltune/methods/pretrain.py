@@ -38,7 +38,13 @@ class Pretrain(WholeModel):
         """Let every parameter have a gradient; note which experts the routers choose."""
         super().attach(model)
         for router in _routers(model):
+            router.chosen = 0
             router.watched = router.register_forward_hook(_note)
+
+    def before_step(self, model: Any) -> None:
+        """Count anew: a step may be several forwards, or begin again."""
+        for router in _routers(model):
+            router.chosen = 0
 
     def after_step(self, model: Any) -> None:
         """Move each router's bias by what it chose in this step."""
@@ -66,4 +72,4 @@ def _note(router: Any, _: Any, answer: tuple[Any, ...]) -> None:
     import torch
 
     if router.training:
-        router.chosen = torch.bincount(answer[-1].flatten(), minlength=router.num_experts)
+        router.chosen += torch.bincount(answer[-1].flatten(), minlength=router.num_experts)

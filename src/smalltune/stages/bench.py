@@ -1,5 +1,6 @@
 """The bench: what a warm worker keeps from job to job, and how it computes."""
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 from smalltune.core.errors import EngineError
 from smalltune.core.provenance import Meter
+from smalltune.engine.peak import matmul_peak
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers
 from smalltune.models.loading import fingerprint, load_model, load_tokeniser
@@ -42,33 +44,69 @@ class _Base:
 class Bench:
     """Keeps base models, tokenisers and tokens by content key; says where to compute.
 
-    `threads` and `device` are placement. `checkpoint_seconds` is the time between checkpoints.
+    `threads` and `device` are placement. `checkpoint_seconds` is the time between checkpoints,
+    `micro_batch` the most tokens that are trained on at a time (None: what fits into memory).
     """
 
     def __init__(
-        self, *, threads: int = 1, device: str | None = None, checkpoint_seconds: float = 10.0
+        self,
+        *,
+        threads: int = 1,
+        device: str | None = None,
+        checkpoint_seconds: float = 10.0,
+        micro_batch: int | None = None,
     ):
         """Set up an empty bench; torch is not imported before a model is asked for."""
         self.threads = threads
         self.checkpoint_seconds = checkpoint_seconds
+        self.micro_batch = micro_batch
         self.progress: Callable[[dict[str, Any]], None] = lambda event: None
         self.meter = Meter()
         self._device = device
-        self._bases: OrderedDict[str, _Base] = OrderedDict()
+        self._bases: OrderedDict[tuple[str, str], _Base] = OrderedDict()
         self._tokenisers: OrderedDict[str, Any] = OrderedDict()
         self._tokens: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
     def start(self, meter: Meter, progress: Callable[[dict[str, Any]], None] | None) -> None:
         """Begin a job: its meter and where its progress goes."""
         self.meter = meter
-        self.progress = progress or (lambda event: None)
+        if torch := self._torch_on_gpu():
+            torch.cuda.reset_peak_memory_stats()
+
+        def tell(event: dict[str, Any]) -> None:
+            meter.tick()
+            if progress:
+                progress(event)
+
+        self.progress = tell
+
+    def cost(
+        self, phase: str, *, dtype: str, tokens: int, flops: float | None = None
+    ) -> dict[str, Any]:
+        """Return how fast a phase of this job was and, on a GPU, its peak memory.
+
+        The machine's own speed is measured when it is first asked for, in a phase of its own.
+        """
+        self.meter.phase("peak")
+        seconds = max(self.meter.phases[phase], 1e-9)
+        speed: dict[str, float] = {"tokens_per_second": tokens / seconds}
+        if flops is not None:
+            peak = matmul_peak(self.device, dtype)
+            speed["flops_per_second"] = flops / seconds
+            speed["peak_flops_per_second"] = peak
+            speed["share_of_peak"] = flops / seconds / peak
+        found: dict[str, Any] = {"speed": speed}
+        if torch := self._torch_on_gpu():
+            found["peak_gpu_memory_bytes"] = int(torch.cuda.max_memory_allocated())
+        return found
+
+    def _torch_on_gpu(self) -> Any:
+        return sys.modules.get("torch") if self.device.startswith("cuda") else None
 
     @property
     def device(self) -> str:
         """The device models live on: what was asked for, else a GPU if torch sees one, else cpu."""
         if self._device is None:
-            import sys
-
             if "torch" not in sys.modules:
                 return "cpu"
             import torch
@@ -78,18 +116,24 @@ class Bench:
 
     def held(self) -> set[str]:
         """Return the content keys of what is kept, so that jobs can go where their things are."""
-        return {*self._bases, *(key for key, _ in self._tokens)}
+        return {key for key, _ in (*self._bases, *self._tokens)}
 
     @contextmanager
-    def base(self, ref: str, digest: str, seed: int, changes: bool) -> Iterator[Any]:
+    def base(
+        self, ref: str, digest: str, seed: int, changes: bool, dtype: str = "float32"
+    ) -> Iterator[Any]:
         """Lend the base model; when it comes back its bits must be those it had.
 
-        With `changes` the borrower trains the base itself and the bench throws it away. Raises
-        EngineError when a base that must stay frozen came back changed.
+        With `changes` the borrower trains the base itself and the bench throws it away. `dtype`
+        is the format of its weights: a base that stays frozen may be held in "bfloat16". Raises
+        EngineError when a base that must stay frozen came back changed, or would be trained in
+        another format than float32.
         """
+        if changes and dtype != "float32":
+            raise EngineError(f"a base that is trained itself must be float32, not {dtype}")
         scheme = ref.partition(":")[0]
-        key = f"{digest}:{seed}" if scheme == "config" else digest
-        kept = self._bases.pop(key, None) or self._load(ref, scheme, seed)
+        key = f"{digest}:{seed}" if scheme == "config" else digest, dtype
+        kept = self._bases.pop(key, None) or self._load(ref, scheme, seed, dtype)
         try:
             yield kept.model
         except BaseException:
@@ -102,13 +146,16 @@ class Bench:
         while len(self._bases) > KEPT:
             self._bases.popitem(last=False)
 
-    def _load(self, ref: str, scheme: str, seed: int) -> _Base:
+    def _load(self, ref: str, scheme: str, seed: int, dtype: str) -> _Base:
         import torch
 
         torch.set_num_threads(self.threads)
         if self._device is None:
             self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = load_model(locate(ref), scheme=scheme, seed=seed).to(self._device)
+        model = load_model(locate(ref), scheme=scheme, seed=seed)
+        for parameter in model.parameters():  # buffers, such as rotary angles, stay exact
+            parameter.data = parameter.data.to(getattr(torch, dtype))
+        model = model.to(self._device)
         return _Base(model, fingerprint(model))
 
     def tokeniser(self, ref: str, digest: str) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smalltune.core.plugins import load
+from smalltune.core.provenance import Meter
 from smalltune.core.store import write_json
 from smalltune.data.splits import draw
 from smalltune.engine.checkpoint import NAME
@@ -35,7 +36,8 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
     dev = None
     if options.early_stopping:
         dev = task.training(bench.tokens(inputs, "dev"), answers)
-    with bench.base(ref, digest, seed, method.changes_base) as model:
+    stored = spec.get("base_dtype", "float32")
+    with bench.base(ref, digest, seed, method.changes_base, stored) as model:
         torch.manual_seed(seed)
         method.attach(model)
         counts = _counts(model)
@@ -50,6 +52,8 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
             work=out,
             checkpoint_seconds=bench.checkpoint_seconds,
             progress=bench.progress,
+            micro_batch=bench.micro_batch,
+            before_step=method.before_step,
             after_step=method.after_step,
         )
         bench.meter.phase("save")
@@ -57,12 +61,22 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
         method.save(model, out / "weights")
         method.detach(model)
     (out / NAME).unlink(missing_ok=True)
-    resumed = facts.pop("resumed_from")
-    bench.meter.add("train", *facts.pop("spent_earlier"))
+    resumed, spent = facts.pop("resumed_from"), facts.pop("spent")
+    _count_phases(bench.meter, spent)
     with (out / "log.jsonl").open("w") as file:
         file.writelines(json.dumps(line) + "\n" for line in log)
     write_json(out / "facts.json", facts | counts)
-    return {"resumed_from": resumed}
+    cost = bench.cost("train", dtype=spec["dtype"], tokens=facts["tokens"], flops=facts["flops"])
+    return {"resumed_from": resumed, "micro_batch": spent["micro_batch"], **cost}
+
+
+def _count_phases(meter: Meter, spent: Mapping[str, Any]) -> None:
+    """Count earlier attempts, and what was spent on the dev loss apart from training."""
+    earlier = spent["earlier"]
+    meter.add("train", earlier["train"], earlier["cpu"])
+    if spent["judge"] or earlier["judge"]:
+        meter.add("judge", earlier["judge"])
+        meter.move(spent["judge"], "train", "judge")
 
 
 def _counts(model: Any) -> dict[str, int]:

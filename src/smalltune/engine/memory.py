@@ -1,0 +1,155 @@
+"""Memory: how many tokens fit into one micro-batch, and what it looks like when they do not.
+
+The budget is placement: it decides how a batch is cut for the forward and changes its answer by
+rounding only. So that even the bits stay, it does not follow the free memory wherever that
+suffices: on a CPU, products of a few hundred rows already run at full speed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Budget", "activation_bytes", "budget_for", "experts_met", "free_memory", "is_out_of_memory",
+    "largest_power",
+]  # fmt: skip
+
+USUAL_BYTES, USUAL_TOKENS = 256 << 20, 512
+"""On a CPU a micro-batch has so many bytes of activations, or so many tokens if that is more."""
+
+MOST_TOKENS = 1 << 16
+SHARE = 0.5
+"""Of what is free, the share that activations may take."""
+
+KEPT = 2
+"""Numbers that stay until the backward, per input and output of a linear layer: 1.3 were measured
+for Llama, Qwen and DeepSeek, 1.8 for GPT-2; the rest is room for what the backward makes."""
+
+TRAINED_BYTES = 12
+"""Bytes per trained parameter that come with the first step: gradient and two moments."""
+
+REFUSALS = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """At most `tokens` in a micro-batch (one segment if it is longer); how activations are kept.
+
+    With `checkpointing` only what enters a layer is kept, and the backward computes each layer a
+    second time. `halved` counts how often memory did not suffice.
+    """
+
+    tokens: int
+    checkpointing: bool = False
+    halved: int = 0
+
+
+def budget_for(model: Any, longest: int, *, free: int | None = None) -> Budget:
+    """Return the budget for training a model on segments of at most `longest` tokens.
+
+    `free` bytes are what is left of the device's memory now, before the first step.
+    """
+    device = next(model.parameters()).device
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    left = _free_on(device) if free is None else free
+    room = max(0, SHARE * (left - TRAINED_BYTES * trained))
+    each = activation_bytes(model)
+    usual = max(USUAL_BYTES // each, USUAL_TOKENS) if device.type == "cpu" else MOST_TOKENS
+    fitting = int(room // each)
+    if fitting < longest and fitting < usual:
+        fitting = int(room // activation_bytes(model, checkpointing=True))
+        return Budget(largest_power(min(usual, fitting)), checkpointing=True)
+    return Budget(largest_power(min(usual, fitting)))
+
+
+def activation_bytes(model: Any, *, checkpointing: bool = False) -> int:
+    """Return about how many bytes a token keeps from the forward to its backward, in float32.
+
+    A sum over the matrices of their inputs and outputs, for a mixture those of the experts that a
+    token meets; adapters of low rank add next to nothing. With `checkpointing`, what
+    enters each layer, and one layer whole.
+    """
+    tables = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
+    layers = max(1, model.config.get_text_config().num_hidden_layers)
+    hidden = model.get_input_embeddings().weight.shape[1]
+    numbers = 0
+    for parameter in model.parameters():
+        shape = parameter.shape
+        if len(shape) == 2 and id(parameter) not in tables and 8 * min(shape) >= hidden:
+            numbers += sum(shape)
+        elif len(shape) == 3:
+            numbers += experts_met(model, shape[0]) * sum(shape[1:])
+    if checkpointing:
+        numbers = numbers // layers + layers * hidden
+    return int(4 * KEPT * max(1, numbers))
+
+
+def experts_met(model: Any, experts: int) -> int:
+    """Return how many of a layer's experts a token meets."""
+    met = getattr(model.config.get_text_config(), "num_experts_per_tok", None)
+    return int(met or experts)
+
+
+def free_memory(
+    groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> int:
+    """Return the bytes that are free: the machine's, or a container's or a batch job's if fewer."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    return min([free, *_left_in_groups(groups, own)])
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory did not suffice; PyTorch has no one class for it."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(text in said for text in REFUSALS)
+
+
+def largest_power(tokens: float) -> int:
+    """Return the greatest power of two that is not above; 1 at least."""
+    return 1 << max(0, int(tokens).bit_length() - 1)
+
+
+def _free_on(device: Any) -> int:
+    import torch
+
+    if device.type != "cuda":
+        return free_memory()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0] + kept)
+
+
+def _left_in_groups(groups: Path, own: Path) -> Iterator[int]:
+    """Yield what is left in each control group that the process is in, of version 2 or 1."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in ["0::/", "0:memory:/", *lines]:
+        _, kinds, path = line.split(":", 2)
+        if kinds not in ("", "memory"):
+            continue
+        names = ("memory.max", "memory.current", "file")
+        old = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
+        folder = groups / kinds / path.strip("/")
+        while folder != groups.parent:
+            left = _left(folder, *(old if kinds else names))
+            if left is not None:
+                yield left
+            folder = folder.parent
+
+
+def _left(folder: Path, limit: str, used: str, cached: str) -> int | None:
+    """Return what is left in one control group; memory that only caches files counts as free."""
+    try:
+        most, now = int((folder / limit).read_text()), int((folder / used).read_text())
+        rows = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return max(0, most - now + {name: int(value) for name, value in rows}[cached])
+    except (OSError, ValueError, KeyError):
+        return None
