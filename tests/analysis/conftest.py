@@ -14,6 +14,7 @@ from smalltune.analysis.results import Results, read
 from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
+from smalltune.metrics import Gold
 
 LABELS = ("bad", "good")
 METRICS = ("accuracy", "macro_f1", "nll")
@@ -113,6 +114,51 @@ class Made:
             for at, i in enumerate(ids)
         ]
         self.commit(score, {"scores.jsonl": lines, "facts.json": {}})
+
+    def ask(self, task: str, rows: Sequence[Mapping[str, Any]]) -> Job:
+        """Write the test rows of a task that is answered with texts: `fields`, `references`."""
+        named = [{"id": f"test-{i}", "label": "", **row} for i, row in enumerate(rows)]
+        job = Job("prepare", 1, {"task": task, "rows": [dict(row) for row in rows]})
+        self.jobs[task] = self.commit(job, {"test.jsonl": named, "facts.json": {"splits": {}}})
+        return job
+
+    def say(
+        self,
+        method: str,
+        seed: int | None,
+        texts: Sequence[str],
+        *,
+        task: str,
+        ended: Sequence[bool] = (),
+        metrics: Sequence[str] = ("token_f1", "exact_match", "length_ratio"),
+    ) -> Trial:
+        """Add a trial that writes these texts on test."""
+        data = self.jobs[task]
+        spec = {"method": method, "seed": seed, "texts": list(texts)}
+        predict = Job("predict", 1, spec, {"data": data})
+        lines = [
+            {"id": f"test-{i}", "text": text, "ended": end, "log_prob": -1.0,
+             "predicted": text or None}
+            for i, (text, end) in enumerate(zip(texts, ended or [True] * len(texts), strict=True))
+        ]  # fmt: skip
+        files = {"predictions.jsonl": lines, "labels.json": {"names": []}, "facts.json": {}}
+        self.commit(predict, files, {"seconds": 1.0})
+        rows = self.store.read_lines(data.key, "test.jsonl")
+        gold = [Gold(r["id"], tuple(r["references"]), "", r["fields"]) for r in rows]
+        kinds = {name: load("smalltune.metrics", name) for name in metrics}
+        stats = {name: kind.items(list(texts), gold) for name, kind in kinds.items()}
+        versions = {name: kind.version for name, kind in kinds.items()}
+        inner = {"data": data, "predictions": predict}
+        score = Job("score", 1, {"split": "test", "metrics": versions}, inner)
+        scored = [
+            {"id": row["id"], "gold": row["references"][0], "predicted": texts[i],
+             "stats": {name: stats[name][i].tolist() for name in metrics}}
+            for i, row in enumerate(rows)
+        ]  # fmt: skip
+        signed = {"signatures": {"token_f1": "words|1.1"}}
+        self.commit(score, {"scores.jsonl": scored, "facts.json": signed})
+        self.trials.append(Trial("micro", method, task, seed, {"test": score}))
+        return self.trials[-1]
 
     def commit(
         self, job: Job, files: Mapping[str, Any], provenance: Mapping[str, Any] | None = None

@@ -130,7 +130,7 @@ def test_examples_show_where_methods_part_and_where_all_fail(made):
     made.add("full", 1, {"test": [0.1, 0.9, 0.9, 0.9]})
     chosen = {e.kind: e for e in choose(made.results(), "micro", "reviews", each=1)}
     split = chosen["disagreement"]
-    assert split.id == "test-1" and split.right == {"majority": 1.0, "full": 0.0}
+    assert split.id == "test-1" and split.value == {"majority": 1.0, "full": 0.0}
     assert split.said["full"] == {"good": 1.0} and split.fields == {"text": "text 1"}
-    assert chosen["all wrong"].id == "test-2"
-    assert chosen["random"].id in ("test-0", "test-3") and len(split.keys) == 3
+    assert chosen["hardest"].id == "test-2"
+    assert chosen["random"].id in ("test-0", "test-3") and len(split.keys) == 6

@@ -12,6 +12,7 @@ from smalltune.analysis.results import Results, read
 from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
+from smalltune.metrics import Gold
 from smalltune.paper.build import PaperReport, build
 from smalltune.paper.view import (
     ContrastView,
@@ -36,6 +37,7 @@ COUNTED: dict[str, Any] = {
 }
 """What newer artifacts of `prepare` count besides rows, labels and words."""
 METRICS = ("accuracy", "macro_f1", "nll")
+WRITTEN = ("token_f1", "exact_match", "length_ratio")
 ITEMS = 80
 SEEDS = range(6)
 HOSTILE = (
@@ -144,6 +146,44 @@ class Shelf:
             self._answers(predict, scores[split], np.log(np.stack([1 - ones, ones], axis=1)))
         self.trials.append(Trial(model, method, "reviews", seed, scores))
 
+    def write(self, method: str, seed: int | None, texts: Sequence[str], model: str) -> None:
+        """Add a trial that writes these texts on test of the task `stories`; "" is no answer."""
+        rows = [
+            {"id": f"test-{i}", "label": "", "fields": {"text": text(i) + " It rained." * i},
+             "references": [f"Review {i}, 100% bad_.", "It rained."]}
+            for i in range(len(texts))
+        ]  # fmt: skip
+        split = {
+            "rows": len(rows), "labels": {"": len(rows)}, "words_mean": 9.5, "words_max": 40,
+            "references": 2 * len(rows), "reference_words_mean": 3.0,
+        }  # fmt: skip
+        facts = {"splits": dict.fromkeys(("train", "dev", "test"), split)}
+        data = self.put(
+            Job("prepare", 1, {"task": "stories"}), {"test.jsonl": rows, "facts.json": facts}
+        )
+        spec = {"method": {"name": method}, "seed": seed, "split": "test", "texts": list(texts)}
+        predict = Job("predict", 1, spec, {"data": data})
+        said = [
+            {"id": row["id"], "text": one, "ended": bool(one), "predicted": one or None}
+            for row, one in zip(rows, texts, strict=True)
+        ]
+        files = {"predictions.jsonl": said, "labels.json": {"names": []}, "facts.json": {}}
+        self.put(predict, files)
+        kinds = {name: load("smalltune.metrics", name) for name in WRITTEN}
+        gold = [Gold(row["id"], tuple(row["references"])) for row in rows]
+        stats = {name: kind.items(list(texts), gold) for name, kind in kinds.items()}
+        versions = {name: kind.version for name, kind in kinds.items()}
+        inner = {"data": data, "predictions": predict}
+        score = Job("score", 1, {"split": "test", "metrics": versions}, inner)
+        lines = [
+            {"id": row["id"], "gold": row["references"][0], "predicted": one,
+             "stats": {name: stats[name][i].tolist() for name in WRITTEN}}
+            for i, (row, one) in enumerate(zip(rows, texts, strict=True))
+        ]  # fmt: skip
+        signed = {"split": "test", "signatures": {"token_f1": "words|version:1_1"}}
+        self.put(score, {"scores.jsonl": lines, "facts.json": signed})
+        self.trials.append(Trial(model, method, "stories", seed, {"test": score}))
+
     def _answers(self, predict: Job, score: Job, log_probs: Any) -> None:
         split = score.spec["split"]
         gold, said = self.gold[split], log_probs.argmax(axis=1)
@@ -171,11 +211,11 @@ class Shelf:
         ]
         self.put(score, {"scores.jsonl": rows, "facts.json": {"split": split}})
 
-    def results(self) -> Results:
+    def results(self, metrics: Sequence[str] = METRICS) -> Results:
         record = Plan("tiny", tuple(self.trials)).record()
         record["analysis"] = {
             "primary": "accuracy",
-            "metrics": list(METRICS),
+            "metrics": list(metrics),
             "contrasts": [{"a": "lora", "b": "full"}],
         }
         self.store.write_plan(record)

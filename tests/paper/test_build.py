@@ -50,10 +50,10 @@ def test_the_pdf_holds_every_section_and_embeds_its_fonts(built):
 
 
 def test_hostile_text_is_printed_and_does_nothing(view, results, tmp_path):
-    from smalltune.paper.examples import example_table
+    from smalltune.paper.examples import example_tables
     from smalltune.paper.numbers import Numbers
 
-    table = example_table(view, results, Numbers(), each=40)
+    table = example_tables(view, results, Numbers(), each=40)["examples"]
     for printed in (r"\textbackslash{}input\{/etc/passwd\}", "U+1F600", "U+05E9", "U+202E"):
         assert printed in table
     hostile = r"\input{/etc/passwd} 100% \def\x{" + "\N{GRINNING FACE}\u05e9" * 20 + "z" * 300

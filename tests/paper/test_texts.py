@@ -7,6 +7,7 @@ import pytest
 
 from smalltune.core import plugins
 from smalltune.paper import bibliography
+from smalltune.paper.explained import CITED
 from smalltune.paper.lint import Vocabulary, lint
 from smalltune.paper.numbers import macro_name
 from smalltune.paper.sections import SECTIONS
@@ -77,6 +78,8 @@ def test_every_entry_of_the_bibliography_is_used_and_whole():
         used += [plugins.load("smalltune.tasks", task).citation]
     for method in plugins.names("smalltune.methods"):
         used += plugins.load("smalltune.methods", method).cite
+    for metric in plugins.names("smalltune.metrics"):
+        used += CITED.get(metric, ())
     assert sorted(known) == sorted(set(used) - {""})
     for key, entry in known.items():
         for field in ("title", "author", "year"):

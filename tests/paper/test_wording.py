@@ -12,7 +12,7 @@ from smalltune.paper import latex
 from smalltune.paper.build import build
 from smalltune.paper.bundle import _dependencies, _requirements
 from smalltune.paper.escape import escape, identifier
-from smalltune.paper.examples import _short
+from smalltune.paper.examples import short_title
 from smalltune.paper.figures import contrast, curves, scores, titled
 
 
@@ -84,9 +84,9 @@ def test_as_many_candidates_are_said_only_of_methods_that_have_as_many(
 
 
 def test_a_narrow_column_has_a_title_that_fits_and_never_a_raw_name():
-    assert _short("From scratch", "from_scratch") == "From scratch"
-    assert _short("Full fine-tuning", "full") == "Full"
-    assert "_" not in _short("Another, longer title", "another_one")
+    assert short_title("From scratch", "from_scratch") == "From scratch"
+    assert short_title("Full fine-tuning", "full") == "Full"
+    assert "_" not in short_title("Another, longer title", "another_one")
 
 
 def test_no_column_ends_within_the_text_of_the_provenance(built):

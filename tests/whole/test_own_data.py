@@ -175,7 +175,7 @@ FAILS = {
     "plain.csv.gz": (table(), ": not packed with gzip, as its name says: name it plain.csv"),
     "half.csv.gz": (gzip.compress(table().encode())[:-30], ": not a whole gzip file"),
     "half.jsonl.zst": (zstd(lines())[:-30], ": not a whole zstd file"),
-    "bzip2.csv": (bz2.compress(table().encode()), ": packed with bzip2: unpack it with bunzip2"),
+    "bzip2.csv": (bz2.compress(table().encode()), ": packed with bzip2: name it bzip2.csv.bz2"),
     "excel.csv": (
         zipped(**{"[Content_Types]__xml": "", "xl/workbook__xml": ""}),
         ": an Excel workbook (or another Office file): save it there as `CSV UTF-8`",

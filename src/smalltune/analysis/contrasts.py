@@ -18,14 +18,16 @@ from smalltune.analysis.intervals import LEVEL, Estimate, Spread, interval, shar
 from smalltune.analysis.records import Sample
 from smalltune.analysis.results import Results
 from smalltune.core.errors import DataError
+from smalltune.core.plugins import load
 from smalltune.metrics import Stats
 
 __all__ = [
-    "BETTER", "EQUIVALENT", "UNDECIDED", "WORSE", "Contrast", "contrast", "declared",
+    "BETTER", "EQUIVALENT", "NEITHER", "UNDECIDED", "WORSE", "Contrast", "contrast", "declared",
 ]  # fmt: skip
 
 BETTER, WORSE = "better", "worse"
 EQUIVALENT, UNDECIDED = "equivalent", "no reliable difference"
+NEITHER = "neither is better"
 NAN = float("nan")
 
 
@@ -78,8 +80,11 @@ class Contrast:
     def verdict(self) -> str:
         """What may be claimed of `a` against `b`; see the head of this file.
 
-        With a smallest effect of interest, a difference below it is neither better nor worse.
+        With a smallest effect of interest, a difference below it is neither better nor worse. Of a
+        metric without a good direction nothing is claimed.
         """
+        if self.better == "neither":
+            return NEITHER
         value, low, high = self.estimate.value, self.estimate.low, self.estimate.high
         excludes_zero = low > 0 or high < 0
         if excludes_zero and self.p_adjusted < self.alpha and abs(value) >= (self.sesoi or 0):
@@ -142,27 +147,44 @@ def declared(results: Results, split: str = "test", level: float = LEVEL) -> tup
     """Return the contrasts that the study declares, corrected as one family after Holm.
 
     A declaration names `a` and `b`, and may name `metric`, `task` and `model`; what it leaves out
-    is the primary metric, every task and every model. Equivalence, when the study sets a `sesoi`,
-    is tested at alpha over the number of contrasts (Bonferroni).
+    is the primary metric, every task and every model. Where a task is not scored by the study's
+    primary metric, its own stands for it (`Results.primary_of`); by another metric only those tasks
+    are compared that have it. Equivalence, when the study sets a `sesoi`, is tested at alpha over
+    the number of contrasts (Bonferroni), for metrics that are counted as the primary one is: both
+    as shares, or both not.
     """
     alpha = float(results.declared.get("alpha") or 0.05)
-    sesoi = results.declared.get("sesoi")
-    places = [
-        (row, model, task)
+    places = dict.fromkeys(
+        (row["a"], row["b"], model, task, metric)
         for row in results.declared.get("contrasts") or ()
         for task in ([row["task"]] if row.get("task") else results.tasks)
+        for metric in _metric(results, row, task)
         for model in _models(results, row)
-    ]
+    )
     found = []
-    for row, model, task in places:
-        metric = row.get("metric") or results.primary
-        sides = [results.sample(model, row[side], task, split, metric) for side in ("a", "b")]
+    for a, b, model, task, metric in places:
+        sides = [results.sample(model, method, task, split, metric) for method in (a, b)]
+        sesoi = results.declared.get("sesoi") if _alike(results.primary, metric) else None
         found.append(contrast(*sides, level=level, alpha=alpha / len(places), sesoi=sesoi))
     adjusted = holm([one.p_adjusted for one in found])
     return tuple(
         replace(one, p_adjusted=p, family=len(found), alpha=alpha)
         for one, p in zip(found, adjusted, strict=True)
     )
+
+
+def _metric(results: Results, row: Mapping[str, Any], task: str) -> tuple[str, ...]:
+    """Return the metric of a declaration on a task; nothing where the task does not have it."""
+    named = row.get("metric") or results.primary
+    if named == results.primary:
+        return (results.primary_of(task),)
+    own = results.measured(task)
+    return (named,) if not own or named in own else ()
+
+
+def _alike(a: str, b: str) -> bool:
+    kinds = [load("smalltune.metrics", name) for name in (a, b)]
+    return bool(kinds[0].percent == kinds[1].percent)
 
 
 def _models(results: Results, row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ def write(results: Results, folder: Path | str) -> tuple[Path, ...]:
     scores.parquet has one row per trial, split and item: model, method, task, seed, split, item,
     gold, predicted, and a column per metric with the item's statistics: a number where there is
     one, else a list (macro-F1: true positives, false positives and false negatives per label).
+    Of texts, gold is the first reference; predicted is "" where there was no valid answer.
     """
     folder = Path(folder)
     with disk_errors(folder):

@@ -1,7 +1,7 @@
 """Records: the plain values that are read from a store, as the rest of the analysis holds them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,11 @@ class Gap:
 
 @dataclass(frozen=True)
 class Scored:
-    """One score artifact: item ids, gold and predicted label names, and statistics per metric.
+    """One score artifact: item ids, gold and predicted answers, and statistics per metric.
 
-    `stats` maps a metric to an array [items, k].
+    An answer is a label's name or a text: `gold` is then the first reference, and "" where there is
+    none. `predicted` is "" where the output was no valid answer. `stats` maps a metric to an array
+    [items, k], `signatures` one that a library counts to how it did.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Scored:
     predicted: tuple[str, ...]
     stats: Mapping[str, Stats]
     versions: Mapping[str, int]
+    signatures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,24 @@ class Sample:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One item as the task gave it and what a trial said; `log_probs` maps label to nats."""
+    """One item as the task gave it and what a trial said.
+
+    `gold` is the right label, "" where the answer is a text; `references` are then the right texts.
+    `choices` are those of a multiple choice, in the order of their letters. `predicted` is None
+    where the output was no valid answer, "" where nothing is answered (running text). `text` is
+    what a model wrote and `ended` whether it ended it, both None where it does not write.
+    `log_probs` maps label to nats, where labels were weighed.
+    """
 
     id: str
     fields: Mapping[str, str]
     gold: str
-    predicted: str
+    predicted: str | None
     log_probs: Mapping[str, float]
+    references: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    text: str | None = None
+    ended: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,18 @@ class Results(Planned):
             raise DataError(f"study {self.study!r} has no stored score yet: run it first")
         return self.metrics[0]
 
+    def primary_of(self, task: str) -> str:
+        """Return the metric that a task is judged by: the study's, where the task is scored by it.
+
+        Else it is the first of the task's metrics that says which of two values is better, and the
+        study's again while nothing of the task is stored.
+        """
+        own = self.measured(task)
+        if not own or self.primary in own:
+            return self.primary
+        directed = [m for m in own if load("smalltune.metrics", m).better != "neither"]
+        return (directed or list(own))[0]
+
     def scored(self, trial: TrialRecord, split: str) -> Scored:
         """Return the stored score of a trial on a split."""
         key = trial.score[split]
@@ -78,9 +90,10 @@ class Results(Planned):
                 key=key,
                 ids=tuple(row["id"] for row in rows),
                 gold=tuple(row["gold"] for row in rows),
-                predicted=tuple(row["predicted"] for row in rows),
+                predicted=tuple(row["predicted"] or "" for row in rows),
                 stats=stats,
                 versions=self.store.manifest(key)["spec"]["metrics"],
+                signatures=self.store.read_json(key, "facts.json").get("signatures", {}),
             )
         return self._scored[key]
 
@@ -120,10 +133,7 @@ class Results(Planned):
         return mixtures(self.store, self.trials)
 
     def predictions(self, id: str, split: str) -> tuple[Prediction, ...]:
-        """Return a trial's predictions joined with the rows of the data, in the task's order.
-
-        Free text has no labels, and its `log_probs` are empty.
-        """
+        """Return a trial's predictions joined with the rows of the data, in the task's order."""
         trial = self.trial(id)
         key = trial.predict[split]
         texts = self._rows(trial, split)
@@ -133,9 +143,20 @@ class Results(Planned):
             row = texts.get(said["id"])
             if row is None:
                 raise DataError(f"{id}: the {split} data has no item {said['id']!r}: run again")
-            probs = dict(zip(names, said["log_probs"], strict=bool(names)))
-            fields = row["fields"]
-            joined.append(Prediction(said["id"], fields, row["label"], said["predicted"], probs))
+            weighed = said.get("log_probs") if names else None
+            joined.append(
+                Prediction(
+                    id=said["id"],
+                    fields=row["fields"],
+                    gold=row["label"],
+                    predicted=said["predicted"],
+                    log_probs=dict(zip(names, weighed, strict=True)) if weighed else {},
+                    references=tuple(row.get("references", ())),
+                    choices=tuple(row.get("choices", ())),
+                    text=said.get("text"),
+                    ended=said.get("ended"),
+                )
+            )
         return tuple(joined)
 
     def data_facts(self, task: str) -> dict[str, Any]:

@@ -1,35 +1,53 @@
 """Samples: test items to look at, chosen by a rule that is fixed before anyone looks.
 
-Three kinds tell different things: where the methods part, what no method gets right, and what an
+Three kinds tell different things: where the methods part, what no method does well, and what an
 item drawn at random looks like. Hand-picked examples would show whatever their picker wants.
+
+What an item is worth to a method is one number. Where the answer is a label, it is the share of
+the method's seeds that gave the right one. Elsewhere it is the task's primary metric of this item
+alone, its mean over the seeds; a corpus metric such as BLEU is then computed as if the test split
+were this item.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from smalltune.analysis.records import Prediction
+import numpy as np
+
+from smalltune.analysis.records import Prediction, TrialRecord
 from smalltune.analysis.results import Results
 from smalltune.core.keys import key_of
+from smalltune.core.plugins import load
 
-__all__ = ["KINDS", "Example", "choose"]
+__all__ = ["KINDS", "RIGHT", "Example", "choose"]
 
-KINDS = ("disagreement", "all wrong", "random")
+KINDS = ("disagreement", "hardest", "random")
+RIGHT = "right"
+"""The `metric` where the answer is a label: the share of seeds that gave the right one."""
 
 
 @dataclass(frozen=True)
 class Example:
     """One item with what each method made of it.
 
-    `right` is the share of a method's seeds that gave the gold label, `said` the share of its
-    seeds for each label that it gave, both by method; `keys` are the predictions behind them.
+    `gold` is the right label or the first reference, `references` are all right texts, `choices`
+    those of a multiple choice. By method, `value` is what the item is worth (NaN where that is
+    undefined) by `metric`, a metric's name or RIGHT; `said` is the share of its seeds for each
+    answer that it gave, "" being no valid one; `text` what its first seed wrote, where it writes.
+    `keys` are the predictions and scores behind them.
     """
 
     kind: str
     id: str
     fields: Mapping[str, str]
     gold: str
-    right: Mapping[str, float]
+    references: tuple[str, ...]
+    choices: tuple[str, ...]
+    metric: str
+    value: Mapping[str, float]
     said: Mapping[str, Mapping[str, float]]
+    text: Mapping[str, str]
     keys: tuple[str, ...]
 
 
@@ -44,69 +62,106 @@ def choose(
 ) -> tuple[Example, ...]:
     """Return up to `each` items of each of KINDS; no item twice, the same for the same seed.
 
-    "disagreement": the methods' shares of right seeds vary most. "all wrong": every method gives a
-    wrong label in most of its seeds, the worst first; there may be fewer. "random": of the rest.
-    Equal items are ordered by a hash of the seed and the item's id.
+    "disagreement": the methods' values vary most. "hardest": where answers are labels, those that
+    every method gets wrong in most of its seeds, the worst first, and there may be none; elsewhere
+    those with the least sum of the methods' values. "random": of the rest. Equal items are ordered
+    by a hash of the seed and the item's id. By a metric without a good direction, or one that
+    single items do not have, nothing is hard.
     """
     everything = _examples(results, model, task, split)
     drawn = sorted(everything, key=lambda e: key_of([seed, e.id]))
     ranked: dict[str, list[Example]] = {
         "disagreement": sorted((e for e in drawn if _unlike(e) > 0), key=_unlike, reverse=True),
-        "all wrong": sorted((e for e in drawn if max(e.right.values()) < 0.5), key=_score),
+        "hardest": _hardest(drawn),
         "random": drawn,
     }
     chosen: dict[str, Example] = {}
     for kind in KINDS:
         fresh = [example for example in ranked[kind] if example.id not in chosen]
         for example in fresh[:each]:
-            chosen[example.id] = Example(**{**vars(example), "kind": kind})
+            chosen[example.id] = replace(example, kind=kind)
     return tuple(chosen.values())
 
 
 def _examples(results: Results, model: str, task: str, split: str) -> list[Example]:
-    """Return every item of the split that all stored trials of the task predicted."""
-    said: dict[str, list[dict[str, Prediction]]] = {}
-    keys = []
+    """Return every item of the split that the stored trials of the task predicted."""
+    trials: dict[str, list[TrialRecord]] = {}
     for trial, at in results.stored():
         if (at, trial.task) == (split, task) and trial.model in (model, "-"):
-            rows = {row.id: row for row in results.predictions(trial.id, split)}
-            said.setdefault(trial.method, []).append(rows)
-            keys.append(trial.predict[split])
-    if not said:
+            trials.setdefault(trial.method, []).append(trial)
+    if not trials:
         return []
-    first = next(iter(said.values()))[0]
+    said = {m: [results.predictions(t.id, split) for t in ts] for m, ts in trials.items()}
+    rows = next(iter(said.values()))[0]
+    labelled = all(row.gold for row in rows)
+    metric = RIGHT if labelled else results.primary_of(task)
+    values = {
+        method: _rights(said[method])
+        if labelled
+        else _values(results, trials[method], split, metric)
+        for method in trials
+    }
+    keys = [key for ts in trials.values() for t in ts for key in (t.predict[split], t.score[split])]
     return [
         Example(
             kind="",
-            id=id,
+            id=row.id,
             fields=row.fields,
-            gold=row.gold,
-            right=_by_method(said, id, lambda p: float(p.predicted == p.gold)),
-            said={method: _labels([rows[id] for rows in runs]) for method, runs in said.items()},
+            gold=row.gold or "".join(row.references[:1]),
+            references=row.references,
+            choices=row.choices,
+            metric=metric,
+            value={method: float(each[at]) for method, each in values.items()},
+            said={method: _answers(runs, at) for method, runs in said.items()},
+            text={m: text for m, runs in said.items() if (text := runs[0][at].text) is not None},
             keys=tuple(keys),
         )
-        for id, row in first.items()
+        for at, row in enumerate(rows)
     ]
 
 
-def _by_method(
-    said: Mapping[str, list[dict[str, Prediction]]], id: str, value: Callable[[Prediction], float]
-) -> dict[str, float]:
-    return {m: sum(value(rows[id]) for rows in runs) / len(runs) for m, runs in said.items()}
+def _rights(runs: Sequence[Sequence[Prediction]]) -> list[float]:
+    """Return for each item the share of runs that gave the right label."""
+    return [
+        sum(p.predicted == p.gold for p in each) / len(runs) for each in zip(*runs, strict=True)
+    ]
 
 
-def _labels(predictions: list[Prediction]) -> dict[str, float]:
-    names = [p.predicted for p in predictions]
+def _values(results: Results, trials: Iterable[TrialRecord], split: str, metric: str) -> np.ndarray:
+    """Return for each item the metric of it alone, its mean over the trials."""
+    kind = load("smalltune.metrics", metric)
+    found = [kind.combine(results.scored(trial, split).stats[metric]) for trial in trials]
+    mean: np.ndarray = np.mean(found, axis=0)
+    return mean
+
+
+def _answers(runs: Sequence[Sequence[Prediction]], at: int) -> dict[str, float]:
+    names = [run[at].predicted or "" for run in runs]
     counts = {name: names.count(name) / len(names) for name in sorted(set(names))}
     return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
 
 
-def _score(example: Example) -> float:
-    return sum(example.right.values())
+def _hardest(examples: list[Example]) -> list[Example]:
+    """Return the items that are hard, the hardest first."""
+    if not examples:
+        return []
+    if examples[0].metric == RIGHT:
+        return sorted((e for e in examples if max(e.value.values()) < 0.5), key=_sum)
+    better = load("smalltune.metrics", examples[0].metric).better
+    if better == "neither":
+        return []
+    known = [e for e in examples if not math.isnan(_sum(e))]
+    return sorted(known, key=_sum, reverse=better == "lower")
+
+
+def _sum(example: Example) -> float:
+    return sum(example.value.values())
 
 
 def _unlike(example: Example) -> float:
-    """Return the variance over methods of the share of right seeds."""
-    shares = list(example.right.values())
-    mean = sum(shares) / len(shares)
-    return sum((share - mean) ** 2 for share in shares) / len(shares)
+    """Return the variance over methods of what an item is worth to them; undefined is 0."""
+    values = list(example.value.values())
+    if not all(math.isfinite(value) for value in values):
+        return 0.0
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / len(values)

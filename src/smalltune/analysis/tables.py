@@ -107,7 +107,10 @@ def text(found: Estimate, *, percent: bool, digits: int | None = None) -> str:
     scale = 100 if percent else 1
 
     def one(value: float) -> str:
-        return f"{scale * value:.{digits}f}" if math.isfinite(value) else DASH
+        if not math.isfinite(value):
+            return DASH
+        said = f"{scale * value:.{digits}f}"
+        return said if float(said) else said.removeprefix("-")
 
     return f"{one(found.value)} [{one(found.low)}, {one(found.high)}]"
 

@@ -32,7 +32,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         title=study.title,
         questions=study.questions,
         models=tuple(_model(model, lock) for model in study.models if asked),
-        tasks=tuple(_task(task, lock) for task in study.tasks),
+        tasks=tuple(_task(task, lock, study.metrics_of(task)) for task in study.tasks),
         methods=tuple(_method(method) for method in study.methods),
         seeds=study.seeds,
         contrasts=tuple(ContrastView(**asdict(contrast)) for contrast in study.contrasts),
@@ -63,9 +63,10 @@ def _model(model: ModelSpec, lock: Lock) -> ModelView:
     )
 
 
-def _task(task: TaskSpec, lock: Lock) -> TaskView:
+def _task(task: TaskSpec, lock: Lock, metrics: tuple[str, ...]) -> TaskView:
     object_, locked = task.task, lock.tasks[task.name]
     options = {**object_.data_options(), **object_.prompt_options()}
+    decoding = object_.decoding_options()
     files = {
         role if len(each) == 1 else f"{role} {number}": file
         for role, each in locked.files.items()
@@ -74,16 +75,30 @@ def _task(task: TaskSpec, lock: Lock) -> TaskView:
     return TaskView(
         name=task.name,
         kind=task.kind,
-        prompt=str(options.pop("prompt", "")),
-        labels=options.pop("labels", {}),
+        prompt=str(options.pop("prompt", "") and object_.template),
+        labels=options.pop("labels", None) or getattr(object_, "labels", {}),
         files={name: file.path for name, file in files.items()},
         digests={name: file.sha256 for name, file in files.items()},
         hub=f"{task.hub} at {locked.commit}" if task.hub else "",
         options=options,
         limit={} if task.limit is None else {"train": task.limit},
         language=task.said.language,
+        answers=_answers(object_, decoding),
+        decoding=decoding,
+        metrics=metrics,
         **_said(task.said),
     )
+
+
+def _answers(task: Any, decoding: dict[str, Any]) -> str:
+    """Return how a model answers a task, by what the task declares; see `view.ANSWERS`."""
+    if "normalise" in decoding:
+        return "choices"
+    if "beams" in decoding:
+        return "text"
+    if getattr(task, "labels", {}):
+        return "labels"
+    return "likelihood" if "prompt" in task.prompt_fields else "running text"
 
 
 def _said(said: Said) -> dict[str, Any]:

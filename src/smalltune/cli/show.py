@@ -85,18 +85,24 @@ def _console() -> Any:
 
 
 def _print_scores(console: Any, results: "Results", split: str) -> None:
+    """Print a table for each group of tasks that are scored by the same metrics."""
     from rich.table import Table
 
     from smalltune.analysis.tables import scores, text
 
-    table = Table("task", "model", "method", "seeds", *results.metrics, box=None)
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in scores(results, split):
-        cells = []
-        for name in results.metrics:
-            one, metric = row["estimates"].get(name), load("smalltune.metrics", name)
-            cells.append(text(one, percent=metric.percent) if one else "")
-        table.add_row(row["task"], row["model"], row["method"], str(row["seeds"] or "-"), *cells)
-    console.print(table)
+        groups.setdefault(tuple(row["estimates"]), []).append(row)
+    for place, (metrics, rows) in enumerate(groups.items()):
+        if place:
+            console.print()
+        table = Table("task", "model", "method", "seeds", *metrics, box=None)
+        percent = {name: load("smalltune.metrics", name).percent for name in metrics}
+        for row in rows:
+            cells = [text(row["estimates"][m], percent=percent[m]) for m in metrics]
+            names = (row["task"], row["model"], row["method"], str(row["seeds"] or "-"))
+            table.add_row(*names, *cells)
+        console.print(table)
 
 
 def _print_contrasts(console: Any, results: "Results", split: str) -> None:

@@ -27,6 +27,9 @@ ALWAYS = 0.98
 MOST = 6
 """Labels that a table has columns for; of more only the most frequent ones."""
 
+INVALID = "no valid answer"
+"""What stands in the place of a label where the output was none."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -57,11 +60,13 @@ def add_answers(view: StudyView, results: Results, numbers: Numbers) -> tuple[An
         stored = [t for t, split in results.stored() if split == "test" and t.task == task.name]
         if stored:
             _gold(view, task, results.scored(stored[0], "test"), numbers)
+        some = any("" in results.scored(trial, "test").predicted for trial in stored)
+        known = [*task.labels.values(), *[INVALID] * some]
         for model, method in dict.fromkeys((t.model, t.method) for t in stored):
             trials = [t for t in stored if (t.model, t.method) == (model, method)]
             runs = [results.scored(trial, "test") for trial in trials]
             ids = tuple(trial.id for trial in trials)
-            made.append(_answers(view, task, model, method, runs, ids, numbers))
+            made.append(_answers(view, task, model, method, runs, ids, known, numbers))
     return tuple(made)
 
 
@@ -81,10 +86,11 @@ def _answers(
     method: str,
     runs: Sequence[Scored],
     trials: tuple[str, ...],
+    known: Sequence[str],
     numbers: Numbers,
 ) -> Answers:
-    counts = Counter(label for run in runs for label in run.predicted)
-    words = label_names([*task.labels.values(), *counts])
+    counts = Counter(label or INVALID for run in runs for label in run.predicted)
+    words = label_names([*known, *counts])
     shares = {label: counts[label] / counts.total() for label in words}
 
     def add(share: float, said: str, *name: str) -> str:
@@ -110,39 +116,48 @@ def one_sided(view: StudyView, answers: Sequence[Answers]) -> tuple[Tex, ...]:
         method = view.method(one.method)
         if method.method != FLOOR and one.shares[one.top] >= ALWAYS:
             where = escape(next(t.title for t in view.tasks if t.name == one.task))
-            with_model = _model(view, one)
-            said.append(
-                Tex(
-                    rf"On \{one.name}{{}} of the test rows of {where}, "
-                    rf"{escape(inline(method.title))}{with_model} answers "
-                    f"``{escape(one.top)}'', so that its score tells little more than how frequent "
-                    "that label is."
-                )
+            on = rf"On \{one.name}{{}} of the test rows of {where}, "
+            on += f"{escape(inline(method.title))}{_model(view, one)}"
+            what = (
+                "gives no valid answer."
+                if one.top == INVALID
+                else f"answers ``{escape(one.top)}'', so that its score tells little more than how "
+                "frequent that label is."
             )
+            said.append(Tex(f"{on} {what}"))
     return tuple(said)
 
 
-def answer_tables(view: StudyView, answers: Sequence[Answers], numbers: Numbers) -> Tex | None:
-    """Return one table per task with the share of each label among each method's answers."""
-    made = [_table(view, task, answers, numbers) for task in view.tasks]
-    return Tex("\n".join(one for one in made if one)) or None
+def answer_tables(view: StudyView, answers: Sequence[Answers], numbers: Numbers) -> dict[str, Tex]:
+    """Return by its name each task's table with the share of each label among the answers."""
+    made: dict[str, Tex] = {}
+    for task in view.tasks:
+        name = "answers" if not made else f"answers-{len(made) + 1}"
+        found = _table(view, task, name, answers, numbers)
+        if found:
+            made[name] = found
+    return made
 
 
 def _table(
-    view: StudyView, task: TaskView, answers: Sequence[Answers], numbers: Numbers
+    view: StudyView, task: TaskView, name: str, answers: Sequence[Answers], numbers: Numbers
 ) -> Tex | None:
     here = [one for one in answers if one.task == task.name]
     if not here:
         return None
-    names, words = Names(view), label_names(here[0].shares)
+    found = [label for one in here for label in one.shares]
+    names, words = Names(view), label_names([*task.labels.values(), *found])
     shown = list(words)
     caption = (
         f"Answers on test of {escape(task.title)}: share of each label among what a method "
         r"answers in all its runs, and in the data (\%)."
     )
     if len(words) > MOST:
-        gold = {s: numbers[names.of("gold", w, task=task.name)].value for s, w in words.items()}
-        shown = sorted(words, key=lambda label: -gold[label])[: MOST - 1]
+        gold = {
+            label: numbers[names.of("gold", words[label], task=task.name)].value
+            for label in task.labels.values()
+        }
+        shown = sorted(gold, key=lambda label: -gold[label])[: MOST - 1]
         caption += f" Of {cell(numbers, names.of('labels', task=task.name))} labels, the most "
         caption += "frequent in the data."
 
@@ -155,7 +170,6 @@ def _table(
         title = f"{escape(view.method(one.method).title)}{_model(view, one)}"
         rows.append(row(title, "answers", one.method, model=one.model))
     heads = [str(escape(label, limit=16)) for label in shown]
-    name = "answers" if task is view.tasks[0] else f"answers-{names.of(task.name)}"
     return table(name, caption, "l" + "r" * len(shown), ["", *heads], rows)
 
 

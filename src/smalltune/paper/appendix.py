@@ -7,12 +7,12 @@ from smalltune.analysis.records import TrialRecord
 from smalltune.analysis.results import Results
 from smalltune.paper.escape import Tex, escape, identifier
 from smalltune.paper.facts import made_by
-from smalltune.paper.naming import Names
+from smalltune.paper.naming import Names, enumerate_words, inline
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.tables import cell, table
 from smalltune.paper.view import StudyView
 
-__all__ = ["environment_table", "mixture_lines", "provenance_tables"]
+__all__ = ["environment_table", "mixture_lines", "provenance_tables", "signature_lines"]
 
 KEY = 8  # hexadecimal digits of a key that are printed; numbers.json holds all 64
 ROWS = 44  # rows of a table that fit on a page
@@ -41,6 +41,26 @@ def mixture_lines(results: Results) -> tuple[Tex, ...]:
     return tuple(escape(line) for line in results.mixed)
 
 
+def signature_lines(view: StudyView, results: Results) -> tuple[Tex, ...]:
+    """Return how libraries counted the measures of test, one line for each way."""
+    tasks: dict[tuple[str, str], list[str]] = {}
+    for task in view.tasks:
+        stored = [t for t, split in results.stored() if split == "test" and t.task == task.name]
+        for metric, signature in (
+            results.scored(stored[0], "test").signatures.items() if stored else ()
+        ):
+            tasks.setdefault((metric, signature), []).append(task.title)
+    several = len(view.tasks) > 1
+    return tuple(
+        Tex(
+            escape(view.metric(metric).title)
+            + (f" on {enumerate_words(titles)}" if several else "")
+            + f": {identifier(signature)}"
+        )
+        for (metric, signature), titles in tasks.items()
+    )
+
+
 def provenance_tables(view: StudyView, results: Results, numbers: Numbers) -> Tex:
     """Return each trial with its score and the keys of its artifacts."""
     tables = []
@@ -62,8 +82,8 @@ def provenance_tables(view: StudyView, results: Results, numbers: Numbers) -> Te
             before = heading
         number = "" if start == 0 else f"-{start // ROWS + 1}"
         caption = (
-            rf"Provenance: each trial with its {_metric(view)} on test and the first digits of the "
-            rf"keys of {trained}its score in the store. The file \texttt{{numbers.json}} "
+            f"Provenance: each trial with {_metric(view)} on test and the first digits of "
+            rf"the keys of {trained}its score in the store. The file \texttt{{numbers.json}} "
             "names the keys behind every number of this paper."
             if start == 0
             else "Provenance, continued."
@@ -75,7 +95,8 @@ def provenance_tables(view: StudyView, results: Results, numbers: Numbers) -> Te
 
 def _trial(view: StudyView, trial: TrialRecord, numbers: Numbers) -> dict[str, str]:
     names = Names(view)
-    base = names.of(view.primary, trial.method, task=trial.task, model=trial.model)
+    primary = view.primary_of(trial.task)
+    base = names.of(primary, trial.method, task=trial.task, model=trial.model)
     seed = "--" if trial.seed is None else str(trial.seed)
     own = base if trial.seed is None else macro_name(base, "seed", str(trial.seed))
     train = str(identifier(trial.train[:KEY])) if trial.train else "--"
@@ -95,4 +116,7 @@ def _where(view: StudyView, trial: TrialRecord) -> str:
 
 
 def _metric(view: StudyView) -> str:
-    return str(escape(view.metric(view.primary).title.lower()))
+    metrics = dict.fromkeys(view.primary_of(task.name) for task in view.tasks)
+    if len(metrics) > 1:
+        return "its task's primary score"
+    return f"its {escape(inline(view.metric(next(iter(metrics))).title))}"

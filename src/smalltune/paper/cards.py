@@ -44,8 +44,13 @@ def data_table(view: StudyView, numbers: Numbers) -> Tex:
             rows.append([heading(split), number("rows", split), counts, *words])
     order = " / ".join(str(escape(w)) for w in view.tasks[0].labels.values())
     said = f" ({order})" if len(view.tasks) == 1 and 0 < len(view.tasks[0].labels) <= 4 else ""
-    caption = f"Data: rows, rows by label{said}, and the mean and greatest number of words per row."
-    return table("data", caption, "lrcrr", ["", "Rows", "By label", "Words", "Longest"], rows)
+    label = any(task.labels for task in view.tasks)
+    by = f", rows by label{said}," if label else ""
+    caption = f"Data: rows{by} and the mean and greatest number of words per row."
+    head = ["", "Rows", *["By label"] * label, "Words", "Longest"]
+    columns = "lrcrr" if label else "lrrr"
+    rows = rows if label else [row[:2] + row[3:] for row in rows]
+    return table("data", caption, columns, head, rows)
 
 
 def card_name(task: str) -> str:
@@ -66,7 +71,15 @@ def card_tables(
             said = "".join(rf"{name} & {text} \\" + "\n" for name, text in texts)
             below = f"\\par\\vspace{{5pt}}\n{TEXT}\n{said}\\end{{tabular}}\n" if said else ""
             inside = tabular("lrrr", HEAD, rows.all()) + below
-            lengths = " Lengths in tokens are those of the prompts." if view.models else ""
+            read = "pieces of text" if task.answers == "running text" else "prompts"
+            lengths = f" Lengths in tokens are those of the {read}." if view.models else ""
+            if task.answers in ("text", "likelihood") and view.models:
+                lengths += (
+                    " An answer is cut where it is longer than the tokens allowed, and lost where "
+                    "it stands in the part of the prompt that was cut."
+                    if task.options.get("extractive")
+                    else " An answer is cut where it is longer than the tokens allowed."
+                )
             caption = (
                 f"Data card of {escape(task.title)}.{lengths} A twin is a row with the same or "
                 "nearly the same words; a dash: not counted."
@@ -86,10 +99,13 @@ class _Rows:
         """Return every row."""
         return [
             self.row("Rows", "rows"),
+            *self.some("Groups of rows", "groups"),
             *self.labels(),
-            self.row("Most frequent label", "largest", "label"),
+            *self.some("Most frequent label", "largest", "label"),
             self.row("Words per row, mean", "words"),
             self.row("Words, longest row", "longest"),
+            *self.some("References per row, mean", "references", "each"),
+            *self.some("Words per reference, mean", "references", "words"),
             *self.tokens(),
             self.row("Exact repeats within", "duplicates", "exact"),
             self.row("Near repeats within", "duplicates", "near"),
@@ -104,12 +120,18 @@ class _Rows:
         ]
         return [said, *(cell(self.numbers, name) for name in found)]
 
+    def some(self, said: str, *words: str, model: str = "") -> list[list[str]]:
+        """Return the row unless none of its numbers is there."""
+        row = self.row(said, *words, model=model)
+        return [row] if any(value != "--" for value in row[1:]) else []
+
     def labels(self) -> list[list[str]]:
         """Return the most frequent labels by their rows in all splits, and how many more."""
         counts: dict[str, int] = dict.fromkeys(self.task.labels.values(), 0)
         for split in self.facts["splits"].values():
             for label, rows in split["labels"].items():
                 counts[label] = counts.get(label, 0) + rows
+        counts.pop("", None)
         order = sorted(counts, key=lambda label: -counts[label])
         shown = order if len(order) <= MOST else order[: MOST - 2]
         words = label_names(counts)
@@ -133,6 +155,8 @@ class _Rows:
                 self.row(f"Tokens per row, mean{of}", "tokensMean", model=model.name),
                 self.row(f"Tokens, longest row{of}", "tokensLongest", model=model.name),
                 self.row(rf"Rows cut (\%){of}", "truncatedShare", model=model.name),
+                *self.some(f"Answers cut{of}", "tokens", "answers", "cut", model=model.name),
+                *self.some(f"Answers lost{of}", "tokens", "answers", "lost", model=model.name),
             ]
         return rows
 

@@ -59,8 +59,11 @@ def claims(
     scores: Sequence[Estimate],
     numbers: Numbers,
 ) -> tuple[Claim, ...]:
-    """Return the claims of the declared contrasts, then of each method against majority."""
-    made = [_contrast(view, one, numbers) for one in contrasts]
+    """Return the claims of the declared contrasts, then of each method against majority.
+
+    Of a metric that does not say which of two values is better, nothing is claimed.
+    """
+    made = [_contrast(view, one, numbers) for one in contrasts if one.better != "neither"]
     known = {claim.name for claim in made}
     made += [c for c in against_floor(view, scores) if c.name not in known]
     for claim in made:
@@ -109,9 +112,13 @@ def _contrast(view: StudyView, one: Contrast, numbers: Numbers) -> Claim:
 
 
 def against_floor(view: StudyView, scores: Sequence[Estimate]) -> list[Claim]:
-    """Return how each method's interval lies to the majority baseline, in the primary metric."""
+    """Return how each method's interval lies to the majority baseline, in its primary metric."""
     floors = [m.name for m in view.methods if m.method == FLOOR]
-    main = [one for one in scores if one.metric == view.primary]
+    main = [
+        one
+        for one in scores
+        if one.metric == view.primary_of(one.task) and view.metric(one.metric).better != "neither"
+    ]
     return [
         _floor(view, one, floor)
         for one in main

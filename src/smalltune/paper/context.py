@@ -1,7 +1,7 @@
 """Context: what the templates may use: the study, its numbers as macros, tables and figures."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from smalltune.analysis.contrasts import Contrast
@@ -9,22 +9,25 @@ from smalltune.analysis.intervals import Estimate
 from smalltune.analysis.results import Results
 from smalltune.paper import appendix, cards, quoted, settings, tables
 from smalltune.paper.answers import Answers, answer_tables, one_sided
+from smalltune.paper.asking import answering, asking, cut
+from smalltune.paper.categories import category_tables
 from smalltune.paper.claims import Claim
 from smalltune.paper.counts import data_facts
 from smalltune.paper.escape import Tex, escape, identifier, link
-from smalltune.paper.examples import example_table
+from smalltune.paper.examples import example_tables
+from smalltune.paper.explained import explained
 from smalltune.paper.facts import made_by
 from smalltune.paper.measures import contrast_name
 from smalltune.paper.naming import Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.rounding import DASH
+from smalltune.paper.score_tables import score_names, score_tables
 from smalltune.paper.sections import SECTIONS
 from smalltune.paper.view import MethodView, StudyView
 
 __all__ = ["context"]
 
 FIGURES = ("scores", "contrast", "curves", "lengths")  # those that a template places itself
-MANY = 16  # label words that a sentence can hold
 SOFTWARE = ("torch", "transformers", "peft", "scikit-learn")
 
 
@@ -62,6 +65,9 @@ def context(
 
     made = made_by(results)
     between = {contrast_name(view, one, "claim"): _between(view, one) for one in contrasts}
+    examples = example_tables(view, results, numbers)
+    shares = answer_tables(view, answers, numbers)
+    errors = category_tables(view, results, numbers)
     return {
         "view": view,
         "version": view.version,
@@ -81,7 +87,19 @@ def context(
         "method_titles": [inline(method.title) for method in view.methods],
         "model_titles": [model.title for model in view.models],
         "task_titles": [task.title for task in view.tasks],
-        "measures": _measures(view),
+        "measures": explained(view.metrics, bibliography),
+        "primaries": _primaries(view),
+        "signatures": appendix.signature_lines(view, results),
+        "asking": asking(view, trains=any(method.trains for method in view.methods)),
+        "answering": lambda task: answering(view, task),
+        "cut": lambda task, limit: cut(view, task, limit),
+        "prompted": any(task.answers != "running text" for task in view.tasks),
+        "score_tables": score_names(view),
+        "example_names": list(examples),
+        "error_names": list(errors),
+        "answer_names": list(shares),
+        "answered": {task.answers for task in view.tasks},
+        "tables_of": _references,
         "device": str(made.get("device") or "").upper(),
         "software": _software(view, made),
         "mixtures": appendix.mixture_lines(results),
@@ -95,7 +113,6 @@ def context(
         "candidates": _candidates([m for m in view.methods if m.tuned]),
         "asks": any(method.uses_model for method in view.methods),
         "words": enumerate_words,
-        "quoted": _in_quotes,
         "inline": inline,
         "heading": heading,
         "listing": lambda words: Tex(", ".join(escape(word) for word in words)),
@@ -109,12 +126,13 @@ def context(
             "data": cards.data_table(view, numbers),
             "cards": list(cards.card_tables(view, results, numbers, bibliography).values()),
             "models": tables.model_table(view, numbers) if view.models else None,
-            "scores": tables.score_table(view, scores, numbers),
+            "scores": score_tables(view, scores, numbers),
             "published": quoted.published_table(view, scores, numbers, bibliography),
             "contrasts": tables.contrast_table(view, contrasts, numbers) if contrasts else None,
             "costs": tables.cost_table(view, results, numbers),
-            "examples": example_table(view, results, numbers),
-            "answers": answer_tables(view, answers, numbers),
+            "examples": list(examples.values()),
+            "errors": list(errors.values()),
+            "answers": list(shares.values()),
             "settings": settings.setting_tables(view, results, numbers),
             "environment": appendix.environment_table(view, results),
             "provenance": appendix.provenance_tables(view, results, numbers),
@@ -131,13 +149,6 @@ def _candidates(tuned: Sequence[MethodView]) -> Tex:
         return Tex(f"each tuned method with the same number of candidates, {counts[0]}")
     said = [Tex(f"{n} for {escape(inline(m.title))}") for n, m in zip(counts, tuned, strict=True)]
     return Tex(f"with these numbers of candidates: {enumerate_words(said)}")
-
-
-def _in_quotes(words: Iterable[object]) -> Tex:
-    """Return words in quotation marks; of very many, the first ones."""
-    marked = [Tex(f"``{escape(word)}''") for word in words]
-    few = marked if len(marked) <= MANY else [*marked[: MANY // 2], Tex("others")]
-    return enumerate_words(few)
 
 
 def _seeds(view: StudyView) -> Tex:
@@ -166,14 +177,21 @@ def _smallest(view: StudyView, contrasts: Sequence[Contrast]) -> str:
     return Tex(f"\\{contrast_name(view, contrasts[0], 'pSmallest')}")
 
 
-def _measures(view: StudyView) -> str:
-    known = {
-        "accuracy": "Accuracy is the share of items whose most likely label is the right one.",
-        "macro_f1": "Macro-F1 is the mean of the labels' F1 scores, each label counting the same.",
-        "nll": "The negative log-likelihood of the right label, in nats per item, also sees how "
-        "sure a method is; lower is better.",
-    }
-    return " ".join(known.get(m.name, f"We report {m.title.lower()}.") for m in view.metrics)
+def _primaries(view: StudyView) -> Tex:
+    """Return the primary measure, or each one with the tasks that it is of."""
+    tasks: dict[str, list[str]] = {}
+    for task in view.tasks:
+        tasks.setdefault(view.primary_of(task.name), []).append(task.title)
+    titles = {name: escape(inline(view.metric(name).title)) for name in tasks}
+    if len(tasks) == 1:
+        return next(iter(titles.values()))
+    return Tex("; ".join(f"{titles[name]} for {enumerate_words(tasks[name])}" for name in tasks))
+
+
+def _references(names: Sequence[str]) -> Tex:
+    r"""Return `Table~\ref{tab:a}`, or `Tables~\ref{tab:a} and \ref{tab:b}`."""
+    found = enumerate_words(Tex(rf"\ref{{tab:{name}}}") for name in names)
+    return Tex(f"Table{'s' * (len(names) > 1)}~{found}")
 
 
 def _software(view: StudyView, made: Mapping[str, Any]) -> Tex:

@@ -93,12 +93,9 @@ def _data(task: TaskView, facts: Mapping[str, Any]) -> Iterator[Count]:
         what = f"similarity from which two rows are nearly the same: {facts['near']['method']}"
         text = rounding.setting(value)
         yield Count(("nearThreshold",), value, text, what, source=_at("near", "threshold"))
-    yield _count(("labels",), len(task.labels), f"labels of {task.name}")
-    dropped = facts.get("dropped", {})
-    what = f"rows of {task.name} left out of the splits: {dropped}"
-    yield _count(("dropped",), sum(dropped.values()), what)
-    for reason, value in dropped.items():
-        yield _count(("dropped", reason), value, f"rows left out: {reason}")
+    if task.labels:
+        yield _count(("labels",), len(task.labels), f"labels of {task.name}")
+    yield from _dropped(task, facts.get("dropped", {}))
     for named, value, note in note_counts(facts, task.labels.values()):
         what = f"a number in the note on {task.name}: {note}"
         text = rounding.setting(value)
@@ -108,9 +105,16 @@ def _data(task: TaskView, facts: Mapping[str, Any]) -> Iterator[Count]:
         yield _count(("limit", split), value, what)
 
 
+def _dropped(task: TaskView, dropped: Mapping[str, int]) -> Iterator[Count]:
+    what = f"rows of {task.name} left out of the splits: {dict(dropped)}"
+    yield _count(("dropped",), sum(dropped.values()), what)
+    for reason, value in dropped.items():
+        yield _count(("dropped", reason), value, f"rows left out: {reason}")
+
+
 def _split(task: TaskView, split: str, found: Mapping[str, Any]) -> Iterator[Count]:
     where, source = f"in the {split} split of {task.name}", _at("splits", split)
-    rows, labels = found["rows"], found["labels"]
+    rows, labels = found["rows"], {name: n for name, n in found["labels"].items() if name}
     share = max(labels.values(), default=0) / rows if rows else NAN
     mean, longest = found["words_mean"], found["words_max"]
     percent = rounding.score(share, percent=True) + r"\,\%"
@@ -118,10 +122,19 @@ def _split(task: TaskView, split: str, found: Mapping[str, Any]) -> Iterator[Cou
         _count(("rows", split), rows, f"rows {where}"),
         Count(("words", split), mean, rounding.mean(mean), f"mean number of words per row {where}"),
         _count(("longest", split), longest, f"words of the longest row {where}"),
-        Count(
-            ("largest", "label", split), share, percent, f"share of the most frequent label {where}"
-        ),
     ]
+    if labels:
+        what = f"share of the most frequent label {where}"
+        made.append(Count(("largest", "label", split), share, percent, what))
+    if "groups" in found:
+        made.append(_count(("groups", split), found["groups"], f"groups of rows {where}"))
+    if "references" in found:
+        each, mean = found["references"] / rows if rows else NAN, found["reference_words_mean"]
+        what = f"mean number of references per row {where}"
+        made.append(_count(("references", split), found["references"], f"references {where}"))
+        made.append(Count(("references", "each", split), each, rounding.mean(each), what))
+        what = f"mean number of words per reference {where}"
+        made.append(Count(("references", "words", split), mean, rounding.mean(mean), what))
     names = label_names([*task.labels.values(), *labels])
     for label, value in labels.items():
         made.append(_count(("rows", split, names[label]), value, f"rows labelled {label} {where}"))
@@ -161,7 +174,17 @@ def _tokens(task: TaskView, model: str, read: TokenFacts) -> Iterator[Count]:
                 "%",
             ),
         )
-        yield from (one._replace(source=_at("splits", split, "tokens")) for one in made)
+        more = {
+            "answers_cut": "answers that were cut at their greatest length",
+            "answers_lost": "rows whose answer is in no part of the prompt that was kept,",
+        }
+        extra = [
+            _count(("tokens", *word.split("_"), split), found[word], f"{said} {where}")
+            for word, said in more.items()
+            if word in found
+        ]
+        source = _at("splits", split, "tokens")
+        yield from (one._replace(source=source) for one in (*made, *extra))
 
 
 def _longest(found: Mapping[str, Any]) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from smalltune.analysis.results import Results
 from smalltune.core import plugins
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.figures import save, titled
+from smalltune.paper.figures import WIDTH, save, titled
 from smalltune.paper.naming import inline
 from smalltune.paper.numbers import macro_name
 from smalltune.paper.view import StudyView
@@ -26,23 +26,29 @@ def draw_all(view: StudyView, results: Results, folder: Path) -> dict[str, Tex]:
             figure = draw(results)
         if figure is not None:
             save(figure, folder / f"{name}.pdf")
-            floats[name] = _float(name, _caption(view, name, draw))
+            wide = figure.get_figwidth() > WIDTH
+            floats[name] = _float(name, _caption(view, name, draw), wide=wide)
     return floats
 
 
-def _float(name: str, caption: str) -> Tex:
+def _float(name: str, caption: str, *, wide: bool) -> Tex:
+    star = "*" if wide else ""
     return Tex(
-        "\\begin{figure}[tb]\n\\centering\n"
+        f"\\begin{{figure{star}}}[tb]\n\\centering\n"
         f"\\includegraphics[width=\\linewidth]{{figures/{name}.pdf}}\n"
-        f"\\caption{{{caption}}}\n\\label{{fig:{name}}}\n\\end{{figure}}\n"
+        f"\\caption{{{caption}}}\n\\label{{fig:{name}}}\n\\end{{figure{star}}}\n"
     )
 
 
 def _caption(view: StudyView, name: str, draw: object) -> str:
     """Return a figure's caption; one that is not known here says its file's first line."""
-    metric = escape(view.metric(view.primary).title)
-    tasks = "; ".join(
-        rf"$n$ = \{macro_name('rows', 'test', t.name)} test items" for t in view.tasks[:1]
+    metrics = dict.fromkeys(view.primary_of(task.name) for task in view.tasks)
+    one = escape(view.metric(next(iter(metrics))).title)
+    metric = one if len(metrics) == 1 else "The primary measure of each task"
+    tasks = ", ".join(
+        rf"$n$ = \{macro_name('rows', 'test', t.name)} test items"
+        + (f" of {escape(t.title)}" * (len(view.tasks) > 1))
+        for t in view.tasks
     )
     several = len(view.seeds) > 1 and bool(view.seeded)
     seeds = r", \seedsCount{} seeds" if several else ""
@@ -62,9 +68,18 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
         "contrast": rf"Declared contrasts: {each} (mark) and \intervalLevel{{}} interval "
         f"over {over} (bar). {tasks}{seeds}.",
         "curves": f"Loss in training (logarithmic axis): {lines}{seeds}.",
-        "lengths": "Lengths of the prompts in tokens, before any was cut, by split; the last bin "
-        "reaches to the longest. The dotted line is the greatest length that the model is given; "
-        "where there is none it lies further to the right.",
+        "lengths": f"Lengths of the {_read(view)} in tokens, before any was cut, by split; the "
+        "last bin reaches to the longest. The dotted line is the greatest length that the model is "
+        "given; where there is none it lies further to the right.",
     }
     doc = inspect.getdoc(inspect.getmodule(draw)) or name
     return known.get(name) or str(escape(inline(doc.splitlines()[0]).capitalize()))
+
+
+def _read(view: StudyView) -> str:
+    """Return what a model reads, by the kinds of the study's tasks."""
+    whole = {task.answers == "running text" for task in view.tasks}
+    return {
+        frozenset({False}): "prompts",
+        frozenset({True}): "pieces of text",
+    }.get(frozenset(whole), "prompts, or pieces of running text,")

@@ -1,89 +1,170 @@
-"""Examples: a table of test items and how often each method got them right."""
+"""Examples: tables of test items and what each method made of them, one for each task."""
 
-import math
 from collections import Counter
+from collections.abc import Sequence
 
 from smalltune.analysis.results import Results
-from smalltune.analysis.samples import Example, choose
+from smalltune.analysis.samples import RIGHT, Example, choose
+from smalltune.paper import rounding
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.naming import Names, heading
-from smalltune.paper.numbers import Number, Numbers, macro_name
-from smalltune.paper.tables import table
-from smalltune.paper.view import StudyView
+from smalltune.paper.naming import Names, heading, inline
+from smalltune.paper.numbers import Number, Numbers
+from smalltune.paper.tables import cell, table
+from smalltune.paper.view import MethodView, StudyView, TaskView
 
-__all__ = ["example_table"]
+__all__ = ["example_tables", "short_title"]
 
 LONGEST = 330  # characters of an item's text
+ANSWER = 220  # characters of a reference or of an answer that was written
 NARROW = 12  # characters of a column's head
 METHODS = 7  # columns that fit on a page
 HEADINGS = {
     "disagreement": "Where the methods disagree most",
-    "all wrong": "What most runs of every method get wrong",
+    "hardest": "What is hardest for all methods together",
     "random": "Drawn at random",
 }
+WRONG = "What most runs of every method get wrong"
+CUT = r" [\textellipsis{}]"
+NOTHING = r"\emph{(nothing)}"
 
 
-def example_table(
+def example_tables(
     view: StudyView, results: Results, numbers: Numbers, *, each: int = 2
-) -> Tex | None:
-    """Return the table of the first model and task that have predictions, or None.
+) -> dict[str, Tex]:
+    """Return by its name the table of each task's first model that has predictions.
 
-    The shares of right runs become numbers, so that they can be traced like all others.
+    The values of the items become numbers, so that they can be traced like all others.
     """
+    made: dict[str, Tex] = {}
     for task in view.tasks:
         for model in results.models or ("-",):
             found = choose(results, model, task.name, each=each)
             if found:
-                return _table(view, results, numbers, found, task.name, model)
-    return None
+                name = "examples" if not made else f"examples-{len(made) + 1}"
+                made[name] = _Table(view, results, numbers, task, model, found).latex(name)
+                break
+    return made
 
 
-def _table(
-    view: StudyView,
-    results: Results,
-    numbers: Numbers,
-    found: tuple[Example, ...],
-    task: str,
-    model: str,
-) -> Tex:
-    methods = [m for m in view.methods if m.name in found[0].right][:METHODS]
-    runs = _runs(results, task, model)
-    rows: list[list[str]] = []
-    for place, one in enumerate(found, 1):
-        if not rows or one.kind != found[place - 2].kind:
-            rows.append([rf"\emph{{{escape(HEADINGS.get(one.kind, one.kind))}}}"])
-        texts = " / ".join(escape(text, limit=LONGEST) for text in one.fields.values())
-        shares = []
-        for method in methods:
-            name = Names(view).of("example", str(place), method.name, task=task, model=model)
-            shares.append(_share(numbers, name, one, method.name, runs[method.name]))
-        rows.append([rf"{texts}\vspace{{2pt}}", str(escape(one.gold)), *shares])
-    heads = [str(escape(_short(m.title, m.name))) for m in methods]
-    title = next(t.title for t in view.tasks if t.name == task)
-    caption = (
-        f"Test items of {escape(title)} with the number of runs in which each method gave the "
-        "right label. Characters that the fonts do not have are shown by their code points."
-    )
-    columns = r">{\raggedright\arraybackslash}p{0.5\textwidth}l" + "c" * len(methods)
-    return table("examples", caption, columns, ["Text", "Gold", *heads], rows, wide=True)
+class _Table:
+    """The examples of one task, as one model and the methods without a model answered them."""
+
+    def __init__(
+        self,
+        view: StudyView,
+        results: Results,
+        numbers: Numbers,
+        task: TaskView,
+        model: str,
+        found: Sequence[Example],
+    ):
+        self.view, self.numbers, self.task, self.model = view, numbers, task, model
+        self.found, self.metric = found, found[0].metric
+        self.methods = [m for m in view.methods if m.name in found[0].value][:METHODS]
+        self.runs = Counter(
+            trial.method
+            for trial, split in results.stored()
+            if split == "test" and trial.task == task.name and trial.model in (model, "-")
+        )
+        self.cut = False
+
+    def latex(self, name: str) -> Tex:
+        """Return the table: texts below each other where texts were written, else side by side."""
+        written = any(example.text for example in self.found)
+        columns, head, rows = self.below() if written else self.beside()
+        what = (
+            "the number of runs in which each method gave the right label"
+            if self.metric == RIGHT
+            else f"each method's {escape(inline(self.view.metric(self.metric).title))} of the item "
+            f"alone{self._unit()}, its mean over the method's runs"
+        )
+        texts = ", and what the first run of each method wrote" if written else ""
+        several = len(self.view.models) > 1 and self.model != "-"
+        models = {model.name: model.title for model in self.view.models}
+        caption = f"Test items of {escape(self.task.title)}"
+        caption += f", asked of {escape(models.get(self.model, self.model))}," if several else ""
+        caption += f" with {what}{texts}."
+        caption += f"{CUT} marks where a long text was cut." if self.cut else ""
+        caption += " Characters that the fonts do not have are shown by their code points."
+        return table(name, caption, columns, head, rows, wide=True)
+
+    def beside(self) -> tuple[str, list[str], list[list[str]]]:
+        """Return columns, head and rows with a line for each item."""
+        gold = any(example.gold for example in self.found)
+        rows: list[list[str]] = []
+        for place, one in enumerate(self.found, 1):
+            rows += self._kind(place)
+            right = [self._shown(one.gold, ANSWER)] if gold else []
+            values = [self._value(place, one, method) for method in self.methods]
+            rows.append([rf"{self._asked(one)}\vspace{{2pt}}", *right, *values])
+        heads = [str(escape(short_title(m.title, m.name))) for m in self.methods]
+        labels = all(len(example.gold) <= NARROW for example in self.found)
+        wide = r">{\raggedright\arraybackslash}p{0.25\textwidth}"
+        columns = r">{\raggedright\arraybackslash}p{0.5\textwidth}"
+        columns += ("l" if labels else wide) * gold + "c" * len(heads)
+        return columns, ["Text", *["Gold"] * gold, *heads], rows
+
+    def below(self) -> tuple[str, list[str], list[list[str]]]:
+        """Return columns, head and rows with a block for each item."""
+        rows: list[list[str]] = []
+        for place, one in enumerate(self.found, 1):
+            rows += self._kind(place)
+            rows.append(["Asked", self._asked(one), ""])
+            first = "Reference" if len(one.references) < 2 else "First reference"
+            rows.append([first if one.references else "Gold", self._shown(one.gold, ANSWER), ""])
+            for method in self.methods:
+                text = one.text.get(method.name)
+                said = "--" if text is None else self._shown(text, ANSWER) or NOTHING
+                value = self._value(place, one, method)
+                rows.append([str(escape(short_title(method.title, method.name))), said, value])
+            rows[-1][1] += r"\vspace{3pt}"
+        columns = r"l>{\raggedright\arraybackslash}p{0.78\textwidth}r"
+        title = "Right" if self.metric == RIGHT else self.view.metric(self.metric).title
+        return columns, ["", "Text", str(escape(title))], rows
+
+    def _kind(self, place: int) -> list[list[str]]:
+        """Return the heading of a kind before its first item."""
+        kind = self.found[place - 1].kind
+        if place > 1 and kind == self.found[place - 2].kind:
+            return []
+        said = WRONG if (kind, self.metric) == ("hardest", RIGHT) else HEADINGS.get(kind, kind)
+        return [[rf"\emph{{{escape(said)}}}"]]
+
+    def _asked(self, one: Example) -> str:
+        texts = [self._shown(text, LONGEST) for text in one.fields.values()]
+        letters = zip(self.task.labels.values(), one.choices, strict=False)
+        texts += [f"{escape(letter)}: {self._shown(text, ANSWER)}" for letter, text in letters]
+        return " / ".join(texts)
+
+    def _shown(self, text: str, limit: int) -> str:
+        """Return a text, cut between two words where it is too long."""
+        plain = " ".join(text.split())
+        if len(plain) <= limit:
+            return str(escape(plain))
+        self.cut = True
+        return escape(plain[:limit].rpartition(" ")[0] or plain[:limit]) + CUT
+
+    def _value(self, place: int, one: Example, method: MethodView) -> str:
+        value = one.value[method.name]
+        if self.metric == RIGHT:
+            runs = self.runs[method.name]
+            text, unit = f"{round(value * runs)}/{runs}", ""
+            what = f"runs of {method.name} that gave the right label"
+        else:
+            metric = self.view.metric(self.metric)
+            text = rounding.score(value, percent=metric.percent)
+            what = f"{metric.title} of {method.name} on one item, mean over its runs,"
+            unit = "%" if metric.percent else ""
+        names = Names(self.view)
+        name = names.of("example", str(place), method.name, task=self.task.name, model=self.model)
+        said = f"{what} of item {one.id} ({one.kind})"
+        self.numbers.add(Number(name, value, text, said, unit, keys=one.keys))
+        return cell(self.numbers, name)
+
+    def _unit(self) -> str:
+        return " in percent" if self.view.metric(self.metric).percent else ""
 
 
-def _short(title: str, name: str) -> str:
+def short_title(title: str, name: str) -> str:
     """Return a title that fits into a narrow column, or else the name."""
     return title if len(title) <= NARROW else heading(name.replace("_", " "))
-
-
-def _share(numbers: Numbers, name: str, one: Example, method: str, runs: int) -> str:
-    right = one.right[method]
-    text = "--" if math.isnan(right) else f"{round(right * runs)}/{runs}"
-    what = f"runs of {method} that gave the right label of item {one.id} ({one.kind})"
-    return numbers.add(Number(macro_name(name), right, text, what, keys=one.keys))
-
-
-def _runs(results: Results, task: str, model: str) -> Counter[str]:
-    """Return how many stored runs each method has on the test split of a task."""
-    return Counter(
-        trial.method
-        for trial, split in results.stored()
-        if split == "test" and trial.task == task and trial.model in (model, "-")
-    )

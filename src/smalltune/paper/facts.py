@@ -5,6 +5,7 @@ from typing import Any
 
 from smalltune.analysis.results import Results
 from smalltune.paper import rounding
+from smalltune.paper.asking import add_asking
 from smalltune.paper.counts import add_counts
 from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.settings import add_settings
@@ -20,6 +21,7 @@ def add_facts(view: StudyView, results: Results, numbers: Numbers) -> None:
     add_settings(view, results, numbers)
     _machine(results, numbers)
     add_counts(view, results, numbers)
+    add_asking(view, numbers)
 
 
 def _study(view: StudyView, results: Results, numbers: Numbers) -> None:

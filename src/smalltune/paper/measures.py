@@ -95,9 +95,9 @@ def add_contrasts(view: StudyView, results: Results, numbers: Numbers) -> tuple[
 
 
 def contrast_name(view: StudyView, one: Contrast, *more: str) -> str:
-    """Return `loraAgainstFullReviews`; another metric than the primary one is named too."""
-    metric = () if one.estimate.metric == view.primary else (one.estimate.metric,)
+    """Return `loraAgainstFullReviews`; another metric than the task's primary one is named too."""
     names, at = Names(view), one.estimate
+    metric = () if at.metric == view.primary_of(at.task) else (at.metric,)
     base = names.of(one.a, "against", one.b, task=at.task, model=at.model)
     return macro_name(*([more[0]] if more else []), base, *metric, *more[1:])
 

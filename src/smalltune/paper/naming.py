@@ -8,6 +8,9 @@ from smalltune.paper.view import StudyView
 
 __all__ = ["Names", "enumerate_words", "heading", "inline"]
 
+PEOPLE = frozenset({"Brier", "Matthews"})
+"""Names of people that begin the title of a measure."""
+
 
 class Names:
     """Names of numbers in one study: a model is named only where there are several."""
@@ -27,10 +30,11 @@ class Names:
 def inline(title: str) -> str:
     """Return a title as it stands within a sentence: `Full fine-tuning` loses its capital.
 
-    A first word with another capital or a digit in it (LoRA, TF-IDF, SST-2) keeps its own.
+    A first word with another capital or a digit in it (LoRA, TF-IDF, SST-2) keeps its own, and so
+    does a person's name.
     """
     first, _, rest = title.partition(" ")
-    if first[1:].lower() != first[1:] or any(c.isdigit() for c in first):
+    if first in PEOPLE or first[1:].lower() != first[1:] or any(c.isdigit() for c in first):
         return title
     return " ".join([first.lower(), rest]) if rest else first.lower()
 

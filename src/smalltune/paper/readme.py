@@ -5,11 +5,13 @@ from functools import cache
 from typing import Any
 
 from smalltune.analysis.results import Results
+from smalltune.paper.asking import asking
 from smalltune.paper.counts import data_facts
 from smalltune.paper.naming import Names
+from smalltune.paper.numbers import plain
 from smalltune.paper.settings import settled
 from smalltune.paper.templates import environment
-from smalltune.paper.view import MethodView, StudyView, TaskView
+from smalltune.paper.view import MethodView, MetricView, StudyView, TaskView
 
 __all__ = ["readme", "templates"]
 
@@ -33,6 +35,8 @@ def readme(view: StudyView, results: Results, numbers: Mapping[str, Any], *, pdf
     text: str = templates().get_template("README.md.j2").render(
         view=view,
         n=number,
+        known=lambda *words, task: names.of(*words, task=task) in numbers,
+        asked=[plain(line, lambda name: None) for line in asking(view, trains=False)],
         numbers={name: record["printed"] for name, record in numbers.items()},
         raw=lambda text: Raw(str(text).replace("`", "'").replace("\n", " ")),
         pdf=pdf,
@@ -64,15 +68,18 @@ def _markdown(value: Any) -> str:
 
 
 def _scores(view: StudyView, results: Results, numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each table of scores, its metrics and rows: tasks of the same metrics together."""
     names = Names(view)
-    rows = []
+    groups: dict[tuple[MetricView, ...], list[dict[str, Any]]] = {}
     for model, method, task in results.cells:
-        ids = [names.of(m.name, method, task=task, model=model) for m in view.metrics]
+        metrics = view.metrics_of(task)
+        ids = [names.of(m.name, method, task=task, model=model) for m in metrics]
         values = [
             f"{_printed(numbers, name)} ({_printed(numbers, name + 'Interval')})" for name in ids
         ]
-        rows.append({"task": task, "model": model, "method": method, "values": values})
-    return rows
+        row = {"task": task, "model": model, "method": method, "values": values}
+        groups.setdefault(metrics, []).append(row)
+    return [{"metrics": metrics, "rows": rows} for metrics, rows in groups.items()]
 
 
 def _printed(numbers: Mapping[str, Any], name: str) -> str:

@@ -4,26 +4,19 @@ import math
 from collections.abc import Iterable, Sequence
 
 from smalltune.analysis.contrasts import Contrast
-from smalltune.analysis.intervals import Estimate
 from smalltune.analysis.results import Results
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.measures import contrast_name, score_name
+from smalltune.paper.measures import contrast_name
 from smalltune.paper.naming import Names, heading, inline
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.view import MODEL_FACTS, StudyView
 
 __all__ = [
-    "cell", "contrast_table", "cost_table", "floating", "model_table", "place_heading",
-    "score_table", "table", "tabular",
+    "cell", "contrast_table", "cost_table", "floating", "model_table", "place_heading", "table",
+    "tabular",
 ]  # fmt: skip
 
 Rows = Iterable[Sequence[str]]
-COVERS = {
-    ("seeds", "items"): "seeds and test items",
-    ("items",): "test items only",
-    ("seeds",): "seeds only",
-    (): "nothing",
-}
 
 
 def table(
@@ -68,62 +61,6 @@ def cell(numbers: Numbers, name: str) -> str:
     return rf"\cell{{\{name}}}" if name in numbers else "--"
 
 
-def score_table(view: StudyView, scores: Sequence[Estimate], numbers: Numbers) -> Tex:
-    """Return the main table: test and dev scores of each method, with the intervals."""
-    names, main = Names(view), view.metric(view.primary)
-    others = [m for m in view.metrics if m.name != view.primary]
-    test = [one for one in scores if one.metric == main.name]
-    shares = ", shares in percent" if any(m.percent for m in view.metrics) else ""
-    head = ["Method", "Dev", "Test", r"\intervalLevel{} interval"]
-    head += [_title(m.title) for m in others] + ["Seeds"] * bool(view.seeded)
-    rows: list[list[str]] = []
-    places = _places(view, test)
-    several = len(places) > 1
-    alone = " A dash under seeds: the method draws nothing at random here and ran once."
-    alone = alone if 0 < len(view.seeded) < len(view.methods) else ""
-    for place in places:
-        here = [one for one in test if one.task == place[0] and one.model in (place[1], "-")]
-        if several:
-            rows.append([place_heading(view, *place)])
-        for one in here:
-            base = score_name(names, one)
-            with_others = [
-                cell(numbers, names.of(m.name, one.method, task=one.task, model=one.model))
-                for m in others
-            ]
-            seeds = str(rf"\cell{{\{base}Seeds}}") if one.seeds else "--"
-            method = str(escape(view.method(one.method).title))
-            own = [cell(numbers, f"{base}{word}") for word in ("Dev", "", "Interval")]
-            rows.append([method, *own, *with_others, seeds][: len(head)])
-    return table(
-        "scores",
-        f"Scores by method{shares}. Dev, test and interval: {inline(main.title)}. "
-        f"{_covers(view, test)}{alone}",
-        "l" + "r" * (len(head) - 1),
-        head,
-        rows,
-        wide=len(head) > 7,
-    )
-
-
-def _covers(view: StudyView, test: Sequence[Estimate]) -> str:
-    """Return which chance the intervals cover, and how many items and seeds there are."""
-    both = [one for one in test if one.levels == ("seeds", "items")]
-    single = [one for one in test if one.levels == ("items",)]
-    seeds = ("paired " if view.paired else "") + "seeds"
-    said = rf"Means over \seedsCount{{}} {seeds}; intervals" if both else "Intervals"
-    said += " cover " + ("seeds and test items" if both else COVERS[("items",)])
-    if both and single:
-        said += ", for methods without seeds the test items alone"
-    tasks = dict.fromkeys(one.task for one in test)
-    items = ", ".join(
-        rf"$n$ = \{macro_name('rows', 'test', t)} test items"
-        + (f" of {escape(t)}" * (len(tasks) > 1))
-        for t in tasks
-    )
-    return f"{said} ({items})."
-
-
 def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numbers) -> Tex:
     """Return each declared contrast with its interval, p-values and verdict."""
     rows: list[list[str]] = []
@@ -144,13 +81,14 @@ def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numb
     paired = not any(math.isnan(one.p) for one in contrasts)
     caption = (
         rf"Declared contrasts: mean difference over \seedsCount{{}} {seeds} with its "
-        r"\intervalLevel{} interval over seeds and test items (percentage points for shares), the "
-        "exact two-sided sign-flip $p$ over seeds, and the $p$ of the interval, over "
-        r"seeds and items. With \seedsCount{} seeds the exact $p$ cannot be smaller than "
-        rf"\{contrast_name(view, contrasts[0], 'pSmallest')}."
+        r"\intervalLevel{} interval over seeds and test items (percentage points for "
+        "what is given in percent), the exact two-sided sign-flip $p$ over seeds, and the $p$ of "
+        r"the interval, over seeds and items. With \seedsCount{} seeds the exact $p$ cannot be "
+        rf"smaller than \{contrast_name(view, contrasts[0], 'pSmallest')}."
         if paired
         else r"Declared contrasts: difference with its \intervalLevel{} interval over what "
-        f"varies (percentage points for shares) and the $p$ of the interval.{unpaired}"
+        "varies (percentage points for what is given in percent) and the $p$ of the interval."
+        f"{unpaired}"
     )
     last = "Seeds and items $p$" if exact else "$p$"
     head = ["Contrast", "Diff.", "Interval", *["Exact $p$"] * exact, last]
@@ -214,18 +152,6 @@ def place_heading(view: StudyView, task: str, model: str) -> str:
     several = len(view.models) > 1 and model != "-"
     said = next((m.title for m in view.models if m.name == model), model)
     return str(escape(heading(title))) + (f", {escape(said)}" if several else "")
-
-
-def _places(view: StudyView, test: Sequence[Estimate]) -> list[tuple[str, str]]:
-    """Return the pairs of task and model that have scores; without models the model is "-"."""
-    found = dict.fromkeys((one.task, one.model) for one in test)
-    with_model = [place for place in found if place[1] != "-"]
-    return with_model if view.models else list(found)
-
-
-def _title(title: str) -> str:
-    short = {"Negative log-likelihood": "NLL"}.get(title, title)
-    return str(escape(short))
 
 
 def _with_unit(numbers: Numbers, name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "ANSWERS",
     "MODEL_FACTS",
     "ContrastView",
     "MethodView",
@@ -32,6 +33,9 @@ MODEL_FACTS: Mapping[str, str] = {
     "vocabulary": "vocabulary",
     "pretraining_tokens": "tokens of pre-training",
 }
+
+ANSWERS = ("labels", "choices", "text", "likelihood", "running text")
+"""How a model can answer a task."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ class TaskView:
     `files` maps a role (train, dev, test; `train 2` for the second of several files) to where the
     file lies, `digests` to its SHA-256, `labels` a label's value in the data to the word that the
     model is asked for. `hub` names the data set on the hub and its commit, where it is from there.
+    `answers` says how a model answers: it weighs "labels" or the texts of "choices", it writes a
+    "text", or it is asked for the likelihood of a right text or of "running text" (see ANSWERS).
+    `decoding` says how it writes or compares, `metrics` are those that the task is scored by.
     """
 
     name: str
@@ -80,6 +87,9 @@ class TaskView:
     licence: str = ""
     link: str = ""
     cite: tuple[str, ...] = ()
+    answers: str = "labels"
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,7 @@ class ContrastView:
 
 @dataclass(frozen=True)
 class MetricView:
-    """A metric: `percent` prints times 100, `better` is "higher" or "lower"."""
+    """A metric: `percent` prints times 100, `better` is "higher", "lower" or "neither"."""
 
     name: str
     title: str
@@ -197,6 +207,24 @@ class StudyView:
     def metric(self, name: str) -> MetricView:
         """Return a metric by name; raises KeyError for one that the study does not report."""
         return {metric.name: metric for metric in self.metrics}[name]
+
+    def task(self, name: str) -> TaskView:
+        """Return a task by its name."""
+        return {task.name: task for task in self.tasks}[name]
+
+    def metrics_of(self, task: str) -> tuple[MetricView, ...]:
+        """Return the metrics that a task is scored by, its primary one first."""
+        own = self.task(task).metrics or tuple(metric.name for metric in self.metrics)
+        first = self.primary_of(task)
+        return tuple(self.metric(name) for name in dict.fromkeys((first, *own)))
+
+    def primary_of(self, task: str) -> str:
+        """Return the metric that a task is judged by; the rule of `Results.primary_of`."""
+        own = self.task(task).metrics
+        if not own or self.primary in own:
+            return self.primary
+        directed = [name for name in own if self.metric(name).better != "neither"]
+        return (directed or list(own))[0]
 
     def method(self, name: str) -> MethodView:
         """Return a method by the name that the study gives it."""

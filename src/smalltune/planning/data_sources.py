@@ -19,7 +19,7 @@ __all__ = ["Data", "DataReader", "find_split"]
 
 SPLIT_FILE = re.compile(
     r"(?P<split>[\w.-]+?)(?:-(?P<n>\d{5})-of-(?P<of>\d{5}))?"
-    r"\.(?P<kind>csv|tsv|jsonl|json|parquet)(?:\.(?:gz|zst))?"
+    r"\.(?P<kind>csv|tsv|jsonl|json|parquet|txt)(?:\.(?:gz|zst|bz2|xz))?"
 )
 HUB_ID = re.compile(r"(?:hub:)?([\w.-]+/[\w.-]+)")
 

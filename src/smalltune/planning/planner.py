@@ -149,6 +149,8 @@ class _Builder:
             "data": self.prepare(cell.task.name),
             "predictions": self._predictions(cell, chosen, split, label),
         }
+        if any(load("smalltune.metrics", name).fitted for name in metrics):
+            inputs["dev"] = self._predictions(cell, chosen, "dev", label)
         spec = {"split": split, "metrics": versions}
         return _job("score", spec, inputs, label=f"score {label} {split}")
 
@@ -175,6 +177,9 @@ class _Builder:
             weights = _job("train", spec, inputs, sources, f"train {label}")
             inputs = {**inputs, "weights": weights}
         spec = {**asked, "split": split, "seed": cell.seed}
+        if decoding := cell.task.task.decoding_options():
+            tokeniser = self.lock.models[cell.model.name].tokeniser
+            spec |= {"decoding": decoding, "tokeniser": tokeniser}
         inputs = {"data": data, **inputs}
         return _job("predict", spec, inputs, sources, f"predict {label} {split}")
 

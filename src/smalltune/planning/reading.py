@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smalltune.core.errors import StudyError
-from smalltune.core.plugins import nearest
+from smalltune.core.plugins import load, nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
 from smalltune.planning.options import build, check
@@ -106,10 +106,11 @@ class _Reader:
             contrasts=self.contrasts(primary, metrics),
             published=read_published(
                 shape.published,
-                {t.name: [m for m in metrics if m in t.task.metrics or "." in m] for t in tasks},
+                {t.name: [m for m in metrics if m in t.metrics or "." in m] for t in tasks},
                 self.problems,
             ),
             metrics=metrics,
+            metrics_named=bool(shape.metrics),
             primary=primary,
             alpha=shape.alpha,
             sesoi=shape.sesoi,
@@ -145,10 +146,10 @@ class _Reader:
         return tuple(seeds)
 
     def metrics(self, tasks: Sequence[TaskSpec]) -> tuple[str, ...]:
-        """Return the metrics: those named, each of use to a task, else all that the tasks know."""
-        known = list(dict.fromkeys(name for task in tasks for name in task.task.metrics))
+        """Return the metrics: those named, each of use to a task, or else the tasks' own."""
         if not self.shape.metrics:
-            return tuple(known)
+            return tuple(dict.fromkeys(name for task in tasks for name in task.task.metrics))
+        known = {name for task in tasks for name in task.metrics}
         for number, name in enumerate(self.shape.metrics):
             place = ("metrics", str(number))
             if self.entries.plugin("metric", name, place) and name not in known and "." not in name:
@@ -162,7 +163,14 @@ class _Reader:
         """
         named = self.shape.primary or metrics[0]
         self.entries.among(named, metrics, ("primary",), "metric")
+        self._deciding(named, metrics, ("primary",))
+        self._deciding(self.shape.tuning.metric or named, metrics, ("tuning", "metric"))
         return named if named in metrics else metrics[0]
+
+    def _deciding(self, name: str, metrics: Sequence[str], place: tuple[str, ...]) -> None:
+        """Note a metric of which neither more nor less is better where one has to decide."""
+        if name in metrics and load("smalltune.metrics", name).better == "neither":
+            self.problems.add(place, f"{name} cannot decide: neither more nor less of it is better")
 
     def contrasts(self, primary: str, metrics: Sequence[str]) -> tuple[Contrast, ...]:
         """Return the contrasts; each names methods, tasks, models and metrics of this study."""

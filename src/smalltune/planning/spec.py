@@ -73,6 +73,12 @@ class TaskSpec:
         """The task object (see `smalltune.kinds.Task`)."""
         return load("smalltune.tasks", self.kind)(**self.options)
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All metrics that can judge this task, those that are used by default first."""
+        kind = load("smalltune.tasks", self.kind)
+        return (*kind.metrics, *kind.more_metrics)
+
 
 @dataclass(frozen=True)
 class MethodSpec:
@@ -145,6 +151,7 @@ class StudySpec:
     contrasts: tuple[Contrast, ...]
     published: tuple[Published, ...]
     metrics: tuple[str, ...]
+    metrics_named: bool
     primary: str
     alpha: float
     sesoi: float | None
@@ -156,9 +163,10 @@ class StudySpec:
     document: Document = field(repr=False, compare=False)
 
     def metrics_of(self, task: TaskSpec) -> tuple[str, ...]:
-        """Return the study's metrics that this task is scored by."""
-        known = load("smalltune.tasks", task.kind).metrics
-        return tuple(name for name in self.metrics if name in known or "." in name)
+        """Return the metrics that this task is scored by: of those the study names, or its own."""
+        if not self.metrics_named:
+            return tuple(task.task.metrics)
+        return tuple(name for name in self.metrics if name in task.metrics or "." in name)
 
     def selects_by(self, task: TaskSpec) -> str:
         """Return the metric that decides tuning on this task's dev split."""

@@ -12,10 +12,18 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-__all__ = ["COLOURS", "WIDTH", "canvas", "save", "style", "tint", "title", "titled"]
+__all__ = [
+    "BOTH", "COLOURS", "WIDTH", "canvas", "label_feet", "save", "style", "tint", "title", "titled",
+]  # fmt: skip
 
 WIDTH = 3.3
 """Inches: one column of a two-column paper."""
+
+BOTH = 6.9
+"""Inches: both columns."""
+
+HIGH = 7.0
+"""Inches: the most that a figure with its caption leaves to be read on a page."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours, which people with any common colour blindness can tell apart."""
@@ -84,15 +92,29 @@ def style() -> Iterator[None]:
 def canvas(heights: Sequence[float], width: float = WIDTH) -> tuple[Any, list[Any]]:
     """Return a Figure and its axes one above the other, each this many inches high.
 
-    The figure belongs to no pyplot window, so nothing is left open and no display is needed.
+    Panels that would be higher than a page stand side by side, over both columns of the paper, and
+    are made lower where even that is too high. The figure belongs to no pyplot window, so nothing
+    is left open and no display is needed.
     """
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, sum(heights)))
+    columns = 1 if sum(heights) <= HIGH else 2 if sum(heights) <= 2 * HIGH else 3
+    columns = min(columns, len(heights))
+    rows = [max(heights[at : at + columns]) for at in range(0, len(heights), columns)]
+    figure = Figure(figsize=(width if columns == 1 else BOTH, min(sum(rows), HIGH)))
     FigureCanvasPdf(figure)
-    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=list(heights))
-    return figure, [row[0] for row in axes]
+    axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=rows).ravel().tolist()
+    for empty in axes[len(heights) :]:
+        empty.set_axis_off()
+    return figure, axes[: len(heights)]
+
+
+def label_feet(axes: Sequence[Any], text: str) -> None:
+    """Label the horizontal axis of each panel that has no panel below it."""
+    columns = axes[0].get_subplotspec().get_gridspec().ncols
+    for ax in axes[-columns:]:
+        ax.set_xlabel(text)
 
 
 def tint(names: Sequence[str], name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import LINES, canvas, style, tint, title
+from smalltune.paper.figures import LINES, canvas, label_feet, style, tint, title
 
 __all__ = ["draw"]
 
@@ -33,7 +33,7 @@ def draw(results: Results) -> Any:
             _panel(ax, results, curves)
             if len(found) > 1:
                 ax.set_title(", ".join(place), loc="left")
-        axes[-1].set_xlabel("Step")
+        label_feet(axes, "Step")
         return figure
 
 

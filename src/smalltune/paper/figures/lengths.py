@@ -5,7 +5,7 @@ from typing import Any
 
 from smalltune.analysis.records import TokenFacts
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import COLOURS, LINES, canvas, style
+from smalltune.paper.figures import COLOURS, LINES, canvas, label_feet, style
 
 __all__ = ["draw"]
 
@@ -34,7 +34,7 @@ def draw(results: Results) -> Any:
             _panel(ax, facts)
             if len(found) > 1:
                 ax.set_title(", ".join(place), loc="left")
-        axes[-1].set_xlabel("Tokens of a prompt")
+        label_feet(axes, "Tokens")
         return figure
 
 

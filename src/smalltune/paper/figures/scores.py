@@ -17,25 +17,25 @@ FRAME = 0.62
 def draw(results: Results, *, metric: str | None = None, split: str = "test") -> Any:
     """Return the figure: one panel per model and task, one row per method, best read downwards.
 
-    The bar is the two-level interval, the large mark the mean, the small dots the seeds. A value
-    that is not there leaves its row empty.
+    Without a `metric`, each task is drawn in its primary one. The bar is the two-level interval,
+    the large mark the mean, the small dots the seeds. A value that is not there leaves its row
+    empty.
     """
     if not results.metrics:
         return None
-    metric = metric or results.primary
-    panels = [
-        (model, task)
+    panels = {
+        (model, task): metric or results.primary_of(task)
         for model in (results.models or ("-",))
         for task in results.tasks
-        if metric in results.measured(task)
-    ]
+        if results.measured(task) and metric in (None, *results.measured(task))
+    }
     if not panels:
         return None
-    rows = {panel: _estimates(results, *panel, metric, split) for panel in panels}
+    rows = {panel: _estimates(results, *panel, own, split) for panel, own in panels.items()}
     with style():
         figure, axes = canvas([FRAME + ROW * len(rows[panel]) for panel in panels])
-        for panel, ax in zip(panels, axes, strict=True):
-            _panel(ax, results, rows[panel], metric)
+        for (panel, own), ax in zip(panels.items(), axes, strict=True):
+            _panel(ax, results, rows[panel], own)
             if len(panels) > 1:
                 ax.set_title(", ".join(name for name in panel if name != "-"), loc="left")
         return figure
