@@ -7,7 +7,7 @@
 SHELL := bash
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format setup latex constraints bases-report clean
+.PHONY: help demo test check bench format setup latex constraints bases-report clean
 
 export PYTHON TORCH TORCH_INDEX LATEX
 # Bytecode is written once and read at every start.
@@ -44,6 +44,9 @@ latex: setup  ## install LaTeX, or say how
 
 constraints: setup  ## resolve constraints.txt and requirements.txt from pyproject.toml
 	tools/constraints.sh
+
+bench: setup  ## measure against the usual tools (QUICK=1 tries it, ONLY=name chooses, AGAIN=1)
+	@tools/bench.sh $(if $(QUICK),--quick) $(addprefix --only=,$(ONLY)) $(if $(AGAIN),--again)
 
 bases-report: setup  ## write bases/REPORT.md and its figures from stored measurements
 	.venv/bin/python bases/yardsticks.py

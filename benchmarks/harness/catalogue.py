@@ -1,0 +1,175 @@
+"""Catalogue: every pair, how large it is, and what smalltune means to reach there.
+
+A name is its kind and what it is about, `train:micro:lora:sst2`; the beginning of one chooses
+several. Sizes are such that all of them take about three quarters of an hour on one core of a
+laptop; `quick` ones take seconds and only show that the harness works.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from harness import evaluation, generation, jobs, lengths, memory, studies, trials
+
+__all__ = ["GPU", "Pair", "catalogue", "chosen", "quick"]
+
+GPU = "needs a CUDA device"
+
+STEPS = {
+    ("micro", "sst2"): 30, ("micro", "ag_news"): 12, ("micro", "boolq"): 4,
+    ("15m", "sst2"): 10, ("15m", "ag_news"): 5, ("15m", "boolq"): 2,
+}  # fmt: skip
+TASKS = ("sst2", "ag_news", "boolq")
+SMALL = {"trainer": 5.0, "sft": 9.0, "best": 1.5}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One comparison. `aims` are the ratios to reach, by variant; "best" is the best Trainer."""
+
+    name: str
+    kind: str
+    plan: Any
+    aims: Mapping[str, float] = field(default_factory=dict)
+    needs: str = ""
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """The plan as JSON: a pair that was measured otherwise is measured again."""
+        found: dict[str, Any] = _plain(asdict(self.plan))
+        return found
+
+
+def catalogue() -> list[Pair]:
+    """Return all pairs in the order in which they are measured."""
+    return [
+        *_trainings(),
+        *_large_trainings(),
+        *_evaluations(),
+        *_generations(),
+        *_studies(),
+        *_memories(),
+        *_scalings(),
+        *_on_gpu(),
+    ]
+
+
+def chosen(pairs: list[Pair], only: list[str]) -> list[Pair]:
+    """Return the pairs whose name begins with one of `only`, or all; raises ValueError for none."""
+    found = [pair for pair in pairs if not only or pair.name.startswith(tuple(only))]
+    if not found:
+        raise ValueError(f"no pair begins with {', '.join(only)}; see --list")
+    return found
+
+
+def quick() -> list[Pair]:
+    """Return one small pair of each kind."""
+    by_name = {pair.name: pair for pair in catalogue()}
+
+    def small(name: str, **changes: Any) -> Pair:
+        pair = by_name[name]
+        return replace(pair, plan=replace(pair.plan, **changes), aims={})
+
+    return [
+        small("train:micro:full:sst2", steps=4, warm=1, rounds=(2, 2)),
+        small("train:micro:lora:sst2", steps=4, warm=1, rounds=(2, 2)),
+        small("evaluate:micro:ag_news:0", rows=32, rounds=(2, 2)),
+        small("evaluate:micro:ag_news:8", rows=8, rounds=(2, 2)),
+        small("generate:micro:greedy", rows=16, tokens=16, rounds=(2, 2)),
+        small("generate:micro:beams", rows=16, tokens=16, rounds=(2, 2)),
+        small("study:micro:lora", rows=96, few=1, many=2, peers=1),
+        small("memory:0.5b:lora:sst2", shape="micro", variants=("smalltune", "trainer")),
+        small("scaling:lengths", shapes=("micro",), lengths=(32, 128), rounds=(1, 1)),
+        small("scaling:trials", trials=(10,)),
+    ]
+
+
+def _trainings() -> Iterator[Pair]:
+    for (shape, task), steps in STEPS.items():
+        for method in ("full", "lora"):
+            plan = jobs.Plan(shape, method, task, steps=steps, seconds=30.0)
+            yield Pair(f"train:{shape}:{method}:{task}", "train", plan, SMALL)
+
+
+def _large_trainings() -> Iterator[Pair]:
+    def plan(method: str, task: str, batch: int, variants: tuple[str, ...]) -> jobs.Plan:
+        return jobs.Plan(
+            "0.5b", method, task, batch, steps=1, warm=1, variants=variants, rounds=(2, 3),
+            seconds=100.0,
+        )  # fmt: skip
+
+    aims = {"trainer": 2.8}
+    few = ("smalltune", "trainer", "trainer_packed")
+    yield Pair("train:0.5b:lora:sst2", "train", plan("lora", "sst2", 16, jobs.ALL), aims)
+    yield Pair("train:0.5b:lora:ag_news", "train", plan("lora", "ag_news", 6, few), aims)
+    yield Pair("train:0.5b:lora:boolq", "train", plan("lora", "boolq", 2, few), aims)
+    yield Pair("train:0.5b:full:sst2", "train", plan("full", "sst2", 8, few))
+
+
+def _evaluations() -> Iterator[Pair]:
+    for shape, rows in (("micro", 256), ("15m", 128)):
+        for shots, share in ((0, 1), (8, 4)):
+            plan = evaluation.Plan(shape, "ag_news", rows // share, shots)
+            aims = {"lm_eval_batched": 25.0 if shots else 4.0}
+            yield Pair(f"evaluate:{shape}:ag_news:{shots}", "evaluate", plan, aims)
+    plan = evaluation.Plan("0.5b", "sst2", 16, rounds=(2, 3))
+    yield Pair("evaluate:0.5b:sst2:0", "evaluate", plan, {"lm_eval_batched": 4.0})
+
+
+def _generations() -> Iterator[Pair]:
+    for shape, rows in (("micro", 64), ("15m", 32)):
+        for beams, name in ((1, "greedy"), (4, "beams")):
+            plan = generation.Plan(shape, "ag_news", rows, beams=beams)
+            yield Pair(f"generate:{shape}:{name}", "generate", plan, {"generate_sorted": 1.5})
+    plan = generation.Plan("0.5b", "ag_news", 8, tokens=16, rounds=(2, 2))
+    yield Pair("generate:0.5b:greedy", "generate", plan, {"generate_sorted": 1.5})
+
+
+def _studies() -> Iterator[Pair]:
+    for method, many, peers in (("lora", 12, 6), ("full", 8, 4)):
+        plan = studies.Plan(method, many=many, peers=peers)
+        aims = {"one_by_one": 12.0, "side_by_side": 12.0}
+        yield Pair(f"study:micro:{method}", "study", plan, aims)
+
+
+def _memories() -> Iterator[Pair]:
+    few = ("smalltune", "trainer", "trainer_packed")
+    for task, batch, variants in (("sst2", 16, jobs.ALL), ("ag_news", 8, few)):
+        plan = memory.Plan("0.5b", "lora", task, batch, variants=variants)
+        yield Pair(f"memory:0.5b:lora:{task}", "memory", plan, {"trainer": 0.6})
+
+
+def _scalings() -> Iterator[Pair]:
+    # Rows of one length need no packing: Trainer's best setting is then the label-only one.
+    best = ("smalltune", "trainer", "smalltune_like", "trainer_like")
+    spans = lengths.Plan("full", ("15m",), (16, 64, 256, 1024), variants=best)
+    sizes = lengths.Plan("lora", ("micro", "15m", "42m", "110m"))
+    yield Pair("scaling:lengths", "scaling", spans)
+    yield Pair("scaling:sizes", "scaling", sizes)
+    yield Pair("scaling:trials", "trials", trials.Plan())
+
+
+def _on_gpu() -> Iterator[Pair]:
+    few = ("smalltune", "trainer", "trainer_packed")
+    for shape in ("1b", "1.5b"):
+        for method in ("full", "lora"):
+            for task in TASKS:
+                plan = jobs.Plan(shape, method, task, steps=20, warm=5)
+                yield Pair(f"train:{shape}:{method}:{task}", "train", plan, {"trainer": 2.8}, GPU)
+            held = memory.Plan(shape, method, "sst2", variants=few)
+            yield Pair(f"memory:{shape}:{method}:sst2", "memory", held, {"trainer": 0.6}, GPU)
+        for shots in (0, 8):
+            scored = evaluation.Plan(shape, "ag_news", 256, shots)
+            aims = {"lm_eval_batched": 25.0 if shots else 4.0}
+            yield Pair(f"evaluate:{shape}:ag_news:{shots}", "evaluate", scored, aims, GPU)
+        for beams, name in ((1, "greedy"), (4, "beams")):
+            writing = generation.Plan(shape, "ag_news", 64, beams=beams)
+            aims = {"generate_sorted": 1.5}
+            yield Pair(f"generate:{shape}:{name}", "generate", writing, aims, GPU)
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists, as they come back from JSON."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,134 @@
+"""Report: the records of finished pairs as RESULTS.md. It knows numbers, not how they came."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.tables import (
+    TITLES,
+    Record,
+    best_trainer,
+    clock_of,
+    gigabytes,
+    ratio_of,
+    sections,
+    spread_text,
+    table,
+)  # fmt: skip
+from harness.timing import Spread, spread
+
+__all__ = ["report"]
+
+HEAD = """# The benchmark
+
+Written by `make bench` from `results.json`, which holds every single measurement.
+
+A time is {clock} of one run with {threads} thread(s). Variants run in turn within one process; a
+ratio is the time of a variant over smalltune's in the same round: its median over the rounds, and
+in brackets the lowest and the highest. Above 1, smalltune is faster. Differences below 1.15 are
+noise. Each pair did equal work: same weights, rows, batches and their order, steps, schedule,
+optimiser, clipping, precision and threads; how far the results lie apart stands beside the times,
+and a pair that ended differently is not published. smalltune and the tuned settings of the peers
+run with large freed blocks kept by the process, as smalltune's workers do; a peer's default has
+what glibc does by itself.
+
+The share of peak is the number of operations that the work needs, with nothing computed in vain,
+per second, over what a product of large matrices reached in the same process.
+"""
+
+
+def report(records: Mapping[str, Record], pairs: Sequence[Any]) -> str:
+    """Return the whole page."""
+    known = [pair for pair in pairs if pair.name in records]
+    good = [pair for pair in known if not _trouble(records[pair.name])]
+    parts = [*_head(records, known)]
+    if aimed := [pair for pair in good if pair.aims]:
+        parts += ["## Reached and meant to reach\n", _aims(aimed, records)]
+    parts += [*sections(good, records), *_missing(records, pairs)]
+    return "\n".join(parts)
+
+
+def _trouble(record: Record) -> str:
+    return str(record.get("failed") or record.get("refused") or "")
+
+
+def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
+    measured = [records[p.name] for p in known if "machine" in records[p.name]]
+    if not measured:
+        yield "# The benchmark\n\nNothing is measured yet: `make bench`.\n"
+        return
+    gpu = any(clock_of(record) == "wall" for record in measured)
+    clock = "CPU seconds" if not gpu else "CPU seconds, on a GPU wall seconds,"
+    machine = measured[-1]["machine"]
+    yield HEAD.format(clock=clock, threads=machine["threads"])
+    days = sorted(record["date"][:10] for record in measured)
+    when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    peaks = spread([record["peak"] for record in measured])
+    loads = spread([record["machine"]["load"] for record in measured])
+    host = machine["machine"]
+    memory = gigabytes(host["memory_bytes"])
+    rows = [
+        ("Date", when),
+        ("Commit", ", ".join(sorted({str(r["machine"]["git"]) for r in measured}))),
+        ("Processor", f"{host['cpu']}, {host['cores']} cores, {memory} GB"),
+        ("GPU", machine["gpu"] or "none"),
+        ("System", host["platform"]),
+        ("Python", machine["python"]),
+        ("Packages", ", ".join(f"{n} {v}" for n, v in machine["packages"].items())),
+        ("Matmul peak", f"{_giga(peaks)} GFLOP/s"),
+        (
+            "Load",
+            f"{loads.median:.1f} when a pair began (from {loads.low:.1f} to {loads.high:.1f})",
+        ),
+    ]
+    yield table(("", ""), rows)
+
+
+def _aims(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    rows = []
+    for pair in pairs:
+        for name, aim in pair.aims.items():
+            found = _aimed(records[pair.name], name)
+            if found is not None:
+                value, said, less = found
+                met = value <= aim if less else value >= aim
+                mark = "reached" if met else "**not reached**"
+                wanted = f"at most {aim:g}" if less else f"at least {aim:g}"
+                rows.append((f"`{pair.name}`", TITLES[name], said, wanted, mark))
+    return table(("pair", "against", "measured", "aim", ""), rows)
+
+
+def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
+    """Return a measured value, how it is written, and whether less is better."""
+    if "computed" in record:
+        count = max(record["computed"], key=int)
+        runs = record["computed"][count]
+        value = runs[name]["wall"] / runs["smalltune"]["wall"]
+        return value, f"{value:.1f} (computed for {count} runs)", False
+    if name == "best":
+        name = best_trainer(record)
+    if name not in record["runs"]:
+        return None
+    if "peak" in record["runs"][name]:
+        value = record["runs"]["smalltune"]["peak"] / record["runs"][name]["peak"]
+        return value, f"{value:.2f}", True
+    found = ratio_of(record, name)
+    return found.median, spread_text(found), False
+
+
+def _missing(records: Mapping[str, Record], pairs: Sequence[Any]) -> Iterator[str]:
+    """Name what is not published and why: unequal work, a failure, no device, not run yet."""
+    rows = []
+    for pair in pairs:
+        record = records.get(pair.name)
+        if record is None:
+            rows.append((f"`{pair.name}`", f"not measured: {pair.needs or 'not run yet'}"))
+        elif reason := _trouble(record):
+            rows.append((f"`{pair.name}`", reason.replace("|", "/")))
+    if rows:
+        yield "## Not published\n"
+        yield table(("pair", "reason"), rows)
+
+
+def _giga(found: Spread) -> str:
+    low, high = found.low / 1e9, found.high / 1e9
+    return f"{found.median / 1e9:.0f} (from {low:.0f} to {high:.0f} over the pairs)"

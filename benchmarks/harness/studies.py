@@ -1,0 +1,188 @@
+"""Studies: many short runs by smalltune, and by one process per run as scripts are usually run.
+
+smalltune runs a study of `few` seeds and one of `many`, each on a fresh store: the difference
+between them is what a run costs, the rest is what a study costs once. The peer is
+`single_run.py`, which trains with Trainer and PEFT: `one_by_one` with all cores each, the usual
+way, and `side_by_side` with as many processes at once as there are cores, of one thread each. All
+start from the same weights, see the same rows in the same batches, and are scored on the same
+rows; the accuracy of each seed must be the same up to `LIMITS`. The time of a larger study is
+computed from these measurements, and says so.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.timing import refuse_unequal
+
+__all__ = ["Plan", "cost_of", "run_pair", "seconds_for"]
+
+LIMITS = {"accuracy": 0.01}
+"""The largest difference of a seed's accuracy on the test rows."""
+
+STUDY = """
+name: short
+title: "Many short runs"
+questions: ["What does a run cost?"]
+models: {{micro-llama: {{}}}}
+tasks:
+  sst2:
+    files: {{train: train.jsonl, dev: dev.jsonl, test: test.jsonl}}
+methods: {{{method}: {{}}}}
+training: {{epochs: 1, batch_size: {batch}, schedule: linear, warmup: 0.0}}
+seeds: {seeds}
+metrics: [accuracy]
+primary: accuracy
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Short runs of micro-llama on SST-2: `few` and `many` seeds, `peers` processes."""
+
+    method: str
+    rows: int = 320
+    dev: int = 100
+    test: int = 200
+    batch: int = 16
+    few: int = 2
+    many: int = 12
+    peers: int = 8
+    asked: tuple[int, ...] = (8, 200)
+    variants: tuple[str, ...] = ("smalltune", "one_by_one", "side_by_side")
+
+
+def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str, Any]:
+    """Measure all; raises Unequal when a seed's accuracy differs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write(plan, data, folder)
+        studies = {n: _study(plan, folder, n) for n in (plan.few, plan.many)}
+        runs = {name: _processes(plan, folder, name) for name in plan.variants[1:]}
+    ours = studies[plan.many]["accuracy"]
+    for name, found in runs.items():
+        pairs = zip(found["accuracy"], ours, strict=False)
+        found["distances"] = {"accuracy": max(abs(a - b) for a, b in pairs)}
+        refuse_unequal(name, found["distances"], LIMITS)
+    few, many = studies[plan.few], studies[plan.many]
+    smalltune = {
+        clock: cost_of(plan.few, plan.many, (few[clock], many[clock])) for clock in ("wall", "cpu")
+    }
+    smalltune |= {"accuracy": ours, "distances": {"accuracy": 0.0}}
+    record = {"plan": asdict(plan), "rows": plan.rows, "runs": {"smalltune": smalltune, **runs}}
+    record["computed"] = {
+        str(count): {
+            name: {clock: seconds_for(count, found[clock]) for clock in ("wall", "cpu")}
+            for name, found in record["runs"].items()
+        }
+        for count in plan.asked
+    }
+    return record
+
+
+def seconds_for(count: int, measured: dict[str, Any]) -> float:
+    """Return the seconds of `count` runs: what is paid once, and each run."""
+    return float(measured["once"] + count * measured["each"])
+
+
+def cost_of(few: int, many: int, seconds: tuple[float, float]) -> dict[str, Any]:
+    """Return what is paid once and for each run, from the `seconds` of `few` and of `many`."""
+    each = (seconds[1] - seconds[0]) / (many - few)
+    return {"once": seconds[0] - few * each, "each": each, "measured": list(seconds)}
+
+
+def _write(plan: Plan, data: Path, folder: Path) -> None:
+    """Write rows as files for both sides, and the order of the training rows by seed."""
+    from harness.shapes import SHAPES
+    from harness.texts import ask, draw_rows, task_of, written
+    from smalltune.engine.batching import epoch_order
+
+    task, tokeniser = task_of("sst2"), SHAPES["micro"].words(Path())
+    pool = draw_rows(data, "sst2", "train", plan.rows + plan.dev)
+    parts = {
+        "train": pool[: plan.rows],
+        "dev": pool[plan.rows :],
+        "test": draw_rows(data, "sst2", "test", plan.test),
+    }
+    for role, rows in parts.items():
+        with (folder / f"{role}.jsonl").open("w") as file:
+            for row in rows:
+                label = next(key for key, word in task.labels.items() if word == row.label)
+                line = {"sentence": row.fields["sentence"], "label": int(label)}
+                line |= {"prompt": written(task, row), "word": row.label}
+                file.write(json.dumps(line) + "\n")
+    lengths = ask(task, parts["train"], tokeniser, 512).supervised.lengths
+    orders = [
+        [int(i) for batch in epoch_order(lengths, plan.batch, seed, 0) for i in batch]
+        for seed in range(plan.many)
+    ]
+    (folder / "orders.json").write_text(json.dumps(orders))
+
+
+def _study(plan: Plan, folder: Path, seeds: int) -> dict[str, Any]:
+    """Run a study in a process of its own, as the command line does; return cost and scores."""
+    import smalltune
+
+    place = folder / f"study-{seeds}"
+    place.mkdir()
+    for role in ("train", "dev", "test"):
+        (place / f"{role}.jsonl").symlink_to(folder / f"{role}.jsonl")
+    text = STUDY.format(method=plan.method, batch=plan.batch, seeds=seeds)
+    (place / "study.yaml").write_text(text)
+    command = [sys.executable, "-m", "smalltune", "run", str(place), "--json"]
+    cost = _run(command, {"SMALLTUNE_STORE": str(place / "store")})
+    study = smalltune.load(place, store=place / "store")
+    trials = sorted(study.trials(), key=lambda each: each.trial.seed)
+    return cost | {"accuracy": [each.scores("test")["accuracy"] for each in trials]}
+
+
+def _processes(plan: Plan, folder: Path, name: str) -> dict[str, Any]:
+    """Run one process per seed; return the cost of each, and their accuracies."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    at_once = (cores or 1) if name == "side_by_side" else 1
+    threads = {"OMP_NUM_THREADS": str(1 if at_once > 1 else cores)}
+    script = str(Path(__file__).with_name("single_run.py"))
+
+    def one(seed: int) -> dict[str, Any]:
+        out = folder / f"{name}-{seed}"
+        command = [sys.executable, script, plan.method, str(folder), str(seed), str(out)]
+        return _run([*command, str(plan.batch)], threads) | json.loads(
+            (out / "scores.json").read_text()
+        )
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as pool:
+        found = list(pool.map(one, range(plan.peers)))
+    wall = time.perf_counter() - start
+    return {
+        "wall": {"once": 0.0, "each": wall / plan.peers, "measured": [f["wall"] for f in found]},
+        "cpu": {
+            "once": 0.0,
+            "each": statistics.fmean(f["cpu"] for f in found),
+            "measured": [f["cpu"] for f in found],
+        },
+        "accuracy": [f["accuracy"] for f in found],
+    }
+
+
+def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """Run a command; return its wall seconds, and the CPU seconds of it and its children."""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=said, stderr=subprocess.STDOUT
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read()[-3000:]}")
+    return {"wall": time.perf_counter() - start, "cpu": used.ru_utime + used.ru_stime}

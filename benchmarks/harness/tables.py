@@ -1,0 +1,204 @@
+"""Tables: what the records of each kind of pair say, as tables of RESULTS.md."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.timing import Spread, ratio, spread
+
+__all__ = [
+    "TITLES", "Record", "best_trainer", "clock_of", "gigabytes", "ratio_of", "sections",
+    "share_of_peak", "spread_text", "table",
+]  # fmt: skip
+
+Record = Mapping[str, Any]
+
+TITLES = {
+    "smalltune": "smalltune",
+    "smalltune_like": "smalltune, like lengths",
+    "trainer": "Trainer",
+    "trainer_packed": "Trainer, packed, label-only",
+    "trainer_like": "Trainer, like lengths, label-only",
+    "best": "Trainer, best setting",
+    "sft": "SFTTrainer",
+    "sft_packed": "SFTTrainer, padding-free",
+    "lm_eval": "lm-eval",
+    "lm_eval_batched": "lm-eval, batch 32",
+    "generate": "generate",
+    "generate_sorted": "generate, sorted",
+    "one_by_one": "processes, one by one",
+    "side_by_side": "processes, side by side",
+}
+
+
+def sections(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str]:
+    """Yield a heading and a table for each kind among the pairs."""
+    for kind, title, write in SECTIONS:
+        if chosen := [pair for pair in pairs if pair.kind == kind]:
+            yield f"## {title}\n"
+            yield write(chosen, records)
+
+
+def clock_of(record: Record) -> str:
+    """Return which time counts: the processor's, or the wall's where a GPU computes."""
+    return "wall" if record["device"] == "cuda" else "cpu"
+
+
+def ratio_of(record: Record, name: str) -> Spread:
+    """Return a variant's time over smalltune's on the same batches."""
+    clock, runs = clock_of(record), record["runs"]
+    own = "smalltune_like" if name.endswith("_like") else "smalltune"
+    return ratio(runs[name][clock], runs[own][clock])
+
+
+def best_trainer(record: Record) -> str:
+    """Return the tuned setting of Trainer by which smalltune leads least."""
+    tuned = [name for name in record["runs"] if name.startswith("trainer_")]
+    return min(tuned, key=lambda name: ratio_of(record, name).median)
+
+
+def share_of_peak(record: Record, name: str) -> float:
+    """Return the needed operations per second of a variant over the peak of the machine."""
+    seconds = spread(record["runs"][name][clock_of(record)]).median
+    return float(record["flop"] / seconds / record["peak"])
+
+
+def _timed(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    """Return a table of training, evaluation or generation pairs, a row per variant."""
+    rows = []
+    for pair in pairs:
+        record = records[pair.name]
+        for name, run in record["runs"].items():
+            times = spread(run[clock_of(record)])
+            own = name.startswith("smalltune")
+            rows.append(
+                (
+                    f"`{pair.name}`" if name == "smalltune" else "",
+                    TITLES[name],
+                    f"{times.median:.3g} s",
+                    "" if own else spread_text(ratio_of(record, name)),
+                    f"{100 * share_of_peak(record, name):.0f} %" if "flop" in record else "",
+                    _outcome(run),
+                    _distances(run),
+                )
+            )
+    head = ("pair", "variant", "time", "ratio", "share of peak", "outcome", "apart")
+    return table(head, rows)
+
+
+def _outcome(run: Record) -> str:
+    said = {"loss": "loss {:.5f}", "accuracy": "accuracy {:.3f}", "tokens": "{} tokens"}
+    return next((text.format(run[key]) for key, text in said.items() if key in run), "")
+
+
+def _distances(run: Record) -> str:
+    return ", ".join(f"{what} {value:.0e}" for what, value in run["distances"].items() if value)
+
+
+def _studies(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    """Return what runs cost, and what many would: the latter computed, not run."""
+    rows = []
+    for pair in pairs:
+        record = records[pair.name]
+        for name, run in record["runs"].items():
+            wall = {n: record["computed"][n][name]["wall"] for n in record["computed"]}
+            first = {n: record["computed"][n]["smalltune"]["wall"] for n in record["computed"]}
+            several = run["accuracy"]
+            rows.append(
+                (
+                    f"`{pair.name}`" if name == "smalltune" else "",
+                    TITLES[name],
+                    f"{run['wall']['once']:.1f} s",
+                    f"{run['wall']['each']:.2f} s",
+                    f"{run['cpu']['each']:.2f} s",
+                    *(f"{s:.0f} s ({s / first[n]:.1f}x)" for n, s in wall.items()),
+                    f"{sum(several) / len(several):.3f} ({len(several)} seeds)",
+                    _distances(run),
+                )
+            )
+    counts = [f"{n} runs, computed" for n in records[pairs[0].name]["computed"]]
+    head = ("pair", "variant", "once", "each run", "CPU each", *counts, "mean accuracy", "apart")
+    note = (
+        "\nWall seconds unless it says CPU. Both use all cores of the machine. Measured are the "
+        "runs of `results.json`; what more runs would take is once + runs x each.\n"
+    )
+    return table(head, rows) + note
+
+
+def _memories(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    rows = []
+    for pair in pairs:
+        runs = records[pair.name]["runs"]
+        for name, run in runs.items():
+            ours = runs["smalltune"]
+            more = (ours["peak"] - ours["rest"]) / max(1, run["peak"] - run["rest"])
+            rows.append(
+                (
+                    f"`{pair.name}`" if name == "smalltune" else "",
+                    TITLES[name],
+                    f"{gigabytes(run['peak'])} GB",
+                    f"{gigabytes(run['rest'])} GB",
+                    f"{ours['peak'] / run['peak']:.2f}",
+                    f"{more:.2f}",
+                    _distances(run),
+                )
+            )
+    head = ("pair", "variant", "peak", "before", "smalltune's share", "without before", "apart")
+    return table(head, rows)
+
+
+def _scalings(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    rows = []
+    for pair in pairs:
+        for point in records[pair.name]["points"]:
+            point = point | {"device": records[pair.name]["device"]}
+            size, length = point["parameters"] / 1e6, point["length"]
+            what = f"{length} tokens a row" if length else f"{size:.1f}M parameters"
+            for name, run in point["runs"].items():
+                rows.append(
+                    (
+                        f"`{pair.name}`, {what}" if name == "smalltune" else "",
+                        TITLES[name],
+                        f"{1e6 * spread(run[clock_of(point)]).median / point['tokens']:.0f}",
+                        "" if name == "smalltune" else spread_text(ratio_of(point, name)),
+                        _distances(run),
+                    )
+                )
+    return table(("point", "variant", "microseconds a token", "ratio", "apart"), rows)
+
+
+def _trials(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    found = records[pairs[0].name]["trials"]
+    head = tuple(found["rows"][0])
+    rows = [tuple(_number(row[name]) for name in head) for row in found["rows"]]
+    return table(head, rows) + f"\n{found['unit']}; the columns are explained in `scaling.py`.\n"
+
+
+SECTIONS = (
+    ("train", "Training", _timed),
+    ("evaluate", "Evaluation: label words", _timed),
+    ("generate", "Generation", _timed),
+    ("study", "A study of many short runs", _studies),
+    ("memory", "Peak memory of training", _memories),
+    ("scaling", "Time against length and size", _scalings),
+    ("trials", "Cost per trial of planning, store and scheduling", _trials),
+)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def spread_text(found: Spread) -> str:
+    """Return a median with its lowest and highest, as it is printed."""
+    return f"{found.median:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def gigabytes(count: float | None) -> str:
+    """Return bytes as gigabytes, as they are printed."""
+    return "?" if count is None else f"{count / 1e9:.2f}"

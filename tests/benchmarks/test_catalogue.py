@@ -1,0 +1,66 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from harness.catalogue import GPU, catalogue, chosen, quick
+from harness.results import Results
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_name_is_there_once_and_quick_pairs_are_pairs_of_the_catalogue():
+    names = [pair.name for pair in catalogue()]
+    assert len(set(names)) == len(names)
+    assert {pair.name for pair in quick()} <= set(names)
+
+
+def test_an_aim_names_what_the_pair_measures():
+    for pair in catalogue():
+        variants = {*pair.plan.variants} if pair.aims else set()
+        tuned = any(name.startswith("trainer_") for name in variants)
+        assert set(pair.aims) <= variants | ({"best"} if tuned else set()), pair.name
+
+
+def test_pairs_are_chosen_by_the_beginning_of_their_names():
+    found = [pair.name for pair in chosen(catalogue(), ["train:micro:lora", "study"])]
+    assert found and all(name.startswith(("train:micro:lora", "study")) for name in found)
+    with pytest.raises(ValueError, match="no pair begins with nothing"):
+        chosen(catalogue(), ["nothing"])
+
+
+def test_shapes_for_a_gpu_say_so():
+    from harness.shapes import SHAPES
+
+    for pair in catalogue():
+        large = getattr(pair.plan, "shape", "micro")
+        assert (pair.needs == GPU) == SHAPES[large].gpu
+
+
+def test_a_finished_pair_stays_finished_until_its_plan_changes(tmp_path):
+    first, second = catalogue()[:2]
+    results = Results(tmp_path / "results.json")
+    results.keep(first.name, {"setting": first.setting})
+    read = Results(tmp_path / "results.json")
+    assert read.finished(first.name, first.setting)
+    assert not read.finished(first.name, second.setting)
+    assert not read.finished(second.name, second.setting)
+
+
+def test_a_pair_that_failed_is_not_finished(tmp_path):
+    pair = catalogue()[0]
+    results = Results(tmp_path / "results.json")
+    results.keep(pair.name, {"setting": pair.setting, "failed": "out of memory"})
+    assert not results.finished(pair.name, pair.setting)
+    assert json.loads((tmp_path / "results.json").read_text())["pairs"][pair.name]["failed"]
+
+
+def test_the_peers_are_pinned_and_nothing_is_pinned_a_second_time():
+    def pins(path):
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][\w.]*", line) for line in lines)
+        return {line.partition("==")[0].lower().replace("_", "-") for line in lines}
+
+    peers = pins(ROOT / "benchmarks" / "requirements.txt")
+    assert {"trl", "lm-eval"} <= peers
+    assert not peers & pins(ROOT / "constraints.txt")

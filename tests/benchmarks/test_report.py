@@ -1,0 +1,95 @@
+from types import SimpleNamespace
+
+import pytest
+from harness.report import report
+from harness.studies import cost_of, seconds_for
+from harness.tables import best_trainer, ratio_of, share_of_peak
+
+MACHINE = {
+    "git": "abc", "python": "3.11", "gpu": None, "threads": 1, "load": 0.1,
+    "packages": {"torch": "2"},
+    "machine": {"cpu": "a processor", "cores": 2, "memory_bytes": 8e9, "platform": "Linux"},
+}  # fmt: skip
+
+
+def run(*seconds, **more):
+    return {"cpu": list(seconds), "wall": list(seconds), "loss": 1.0, "distances": {}, **more}
+
+
+def record(**runs):
+    return {
+        "date": "2026-01-01T00:00:00Z", "device": "cpu", "machine": MACHINE, "peak": 2e9,
+        "flop": 1e9, "runs": runs,
+    }  # fmt: skip
+
+
+def pair(name="train:a", aims=None, needs="", kind="train"):
+    return SimpleNamespace(name=name, kind=kind, aims=aims or {}, needs=needs)
+
+
+TRAINED = record(
+    smalltune=run(1.0, 1.0),
+    smalltune_like=run(0.5, 0.5),
+    trainer=run(6.0, 5.0),
+    trainer_packed=run(2.0, 2.0),
+    trainer_like=run(0.75, 0.75),
+)
+
+
+def test_a_variant_is_compared_with_smalltune_on_the_same_batches():
+    assert ratio_of(TRAINED, "trainer").median == 5.5
+    assert ratio_of(TRAINED, "trainer_like").median == 1.5
+
+
+def test_the_best_setting_is_the_one_by_which_smalltune_leads_least():
+    assert best_trainer(TRAINED) == "trainer_like"
+
+
+def test_on_a_gpu_wall_time_counts():
+    other = TRAINED | {"device": "cuda"}
+    other["runs"] = {"smalltune": run(1.0, wall=[2.0]), "trainer": run(1.0, wall=[8.0])}
+    assert ratio_of(other, "trainer").median == 4.0
+
+
+def test_the_share_of_peak_is_needed_operations_per_second_over_the_peak():
+    assert share_of_peak(TRAINED, "smalltune") == pytest.approx(0.5)
+    assert share_of_peak(TRAINED, "trainer") == pytest.approx(1e9 / 5.5 / 2e9)
+
+
+def test_an_aim_is_said_to_be_reached_only_when_the_median_reaches_it():
+    aims = {"trainer": 5.0, "best": 2.0}
+    page = report({"train:a": TRAINED}, [pair(aims=aims)])
+    lines = [line for line in page.splitlines() if "at least" in line]
+    assert "| Trainer | 5.50 [5.00, 6.00] | at least 5 | reached |" in lines[0]
+    assert (
+        "| Trainer, best setting | 1.50 [1.50, 1.50] | at least 2 | **not reached** |" in lines[1]
+    )
+
+
+def test_a_pair_of_unequal_work_shows_its_reason_and_no_ratio():
+    refused = {**TRAINED, "refused": "sft: loss differs"}
+    page = report({"train:a": refused}, [pair(aims={"trainer": 5.0})])
+    assert "| `train:a` | sft: loss differs |" in page
+    assert "5.50" not in page and "## Training" not in page
+
+
+def test_what_was_not_measured_is_named_with_the_reason():
+    page = report({}, [pair(needs="needs a CUDA device"), pair("train:b")])
+    assert "| `train:a` | not measured: needs a CUDA device |" in page
+    assert "| `train:b` | not measured: not run yet |" in page
+
+
+def test_less_memory_is_better():
+    runs = {name: {"peak": peak, "rest": 1e9, "distances": {}} for name, peak in
+            (("smalltune", 2e9), ("trainer", 4e9))}  # fmt: skip
+    made = {**TRAINED, "runs": runs}
+    page = report({"memory:a": made}, [pair("memory:a", {"trainer": 0.6}, kind="memory")])
+    assert "| Trainer | 0.50 | at most 0.6 | reached |" in page
+    assert "| Trainer | 4.00 GB | 1.00 GB | 0.50 | 0.33 |" in page
+
+
+def test_a_larger_study_costs_what_is_paid_once_and_each_run():
+    cost = cost_of(2, 12, (20.0, 30.0))
+    assert (cost["once"], cost["each"]) == (18.0, 1.0)
+    assert seconds_for(200, cost) == 218.0
+    assert seconds_for(12, cost) == 30.0

@@ -1,0 +1,70 @@
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from harness.results import Results
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "run.py"
+CHILD = """
+import json, sys
+from pathlib import Path
+for name in [text.partition("=")[2] for text in sys.argv if text.startswith("--pair=")]:
+    if name == "train:b":
+        sys.exit("b is broken")
+    (Path(__file__).parents[1] / "logs" / f"{name.replace(':', '-')}.json").write_text(
+        json.dumps({"measured": name})
+    )
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The script, with a child that measures nothing and ends at the pair `train:b`."""
+    spec = importlib.util.spec_from_file_location("benchmark_run", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "run.py").write_text(CHILD)
+    monkeypatch.setattr(module, "HERE", tmp_path / "benchmarks")
+    monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(module, "_has_gpu", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    return module
+
+
+def pairs(*names, needs=""):
+    plan = SimpleNamespace(shape="micro")
+    return [
+        SimpleNamespace(name=name, kind="train", plan=plan, needs=needs, setting={"is": name})
+        for name in names
+    ]
+
+
+ASKED = argparse.Namespace(
+    again=False, quick=False, threads=1, data=Path("data"), checkpoints=Path("checkpoints")
+)
+
+
+def test_a_pair_that_breaks_fails_alone_and_those_behind_it_are_measured(run, tmp_path):
+    results = Results(tmp_path / "results.json")
+    failed = run.run_all(pairs("train:a", "train:b", "train:c"), results, ASKED)
+    assert failed == ["train:b"]
+    assert results.pairs["train:a"]["measured"] == "train:a"
+    assert results.pairs["train:b"]["failed"] == "b is broken (see logs/train-micro.log)"
+    assert results.pairs["train:c"]["measured"] == "train:c"
+
+
+def test_a_second_run_measures_only_what_is_not_finished(run, tmp_path, capsys):
+    results = Results(tmp_path / "results.json")
+    run.run_all(pairs("train:a"), results, ASKED)
+    run.run_all(pairs("train:a", "train:c"), Results(tmp_path / "results.json"), ASKED)
+    assert "1 of 2 pairs to measure" in capsys.readouterr().out
+
+
+def test_what_needs_a_gpu_is_left_out_without_one(run, tmp_path):
+    results = Results(tmp_path / "results.json")
+    assert run.run_all(pairs("train:a", needs="needs a CUDA device"), results, ASKED) == []
+    assert results.pairs == {}
