@@ -55,6 +55,7 @@ def test_a_template_escapes_whatever_it_prints():
         "method_titles": [],
         "task_titles": [],
         "claims": [],
+        "has_contrasts": False,
         "seeds": "",
     }
     text = render("abstract", context)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 BIBLIOGRAPHY = ROOT / "src" / "smalltune" / "paper" / "references.bib"
 NAMED = [name for name in names("smalltune.tasks") if load("smalltune.tasks", name).hub]
-LABELLED = [name for name in NAMED if hasattr(load("smalltune.tasks", name), "labels")]
+LABELLED = [name for name in NAMED if hasattr(load("smalltune.tasks", name)(), "labels")]
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data in ../shared/data")
 

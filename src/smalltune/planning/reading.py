@@ -1,6 +1,7 @@
 """Reading a study file: from YAML to a StudySpec, or every problem in it with file and line."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from smalltune.core.errors import StudyError
@@ -169,7 +170,9 @@ class _Reader:
 
     def _deciding(self, name: str, metrics: Sequence[str], place: tuple[str, ...]) -> None:
         """Note a metric of which neither more nor less is better where one has to decide."""
-        if name in metrics and load("smalltune.metrics", name).better == "neither":
+        with suppress(StudyError):  # a metric that is not there has been noted
+            if name not in metrics or load("smalltune.metrics", name).better != "neither":
+                return
             self.problems.add(place, f"{name} cannot decide: neither more nor less of it is better")
 
     def contrasts(self, primary: str, metrics: Sequence[str]) -> tuple[Contrast, ...]:
