@@ -53,6 +53,11 @@ def test_evaluation_batches_keep_to_the_token_budget(budget):
     batches = list(by_tokens(LENGTHS, budget))
     assert sorted(np.concatenate(batches)) == list(range(1000))
     assert all(LENGTHS[b].max() * len(b) <= max(budget, LENGTHS[b].max()) for b in batches)
+    packed = list(by_tokens(LENGTHS, budget, padded=False))
+    assert sorted(np.concatenate(packed)) == list(range(1000))
+    sizes = [LENGTHS[b].sum() for b in packed]
+    assert all(n <= max(budget, LENGTHS[b].max()) for n, b in zip(sizes, packed, strict=True))
+    assert len(packed) <= len(batches)
 
 
 def test_segments_come_back_from_disk_as_they_were(tmp_path):

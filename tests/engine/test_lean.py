@@ -2,11 +2,14 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
-from engine.plainly import LEAN, apart, built, gradients, lively, loss_of, some
+from engine.plainly import LEAN, apart, built, gradients, lively, loss_of, some, states_of
 
 from smalltune.engine.attention import Unfit
+from smalltune.engine.decoding import decodes_lean
+from smalltune.engine.dropout import dropout_per_item
 from smalltune.engine.forward import answer_loss, hidden_at
 from smalltune.engine.packing import pack
 from smalltune.engine.routes import route_of
@@ -136,15 +139,43 @@ def test_gradient_checkpointing_changes_nothing(name):
     assert apart(gradients(model, answer_loss(model, packed)), expected) < 1e-6
 
 
-@pytest.mark.parametrize("scaling", ["linear", "dynamic", "llama3", "yarn"])
+@pytest.mark.parametrize("scaling", ["linear", "dynamic", "llama3", "yarn", "longrope"])
 def test_every_kind_of_rotary_embedding_is_the_models_own(scaling):
     parameters = {
         "rope_type": scaling, "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0,
         "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+        "short_factor": [1.0] * 4, "long_factor": [2.0, 3.0, 4.0, 5.0],
     }  # fmt: skip
     model = other("llama", **{**SMALL, "rope_parameters": parameters})
-    assert route_of(model) == "lean"
+    assert route_of(model, 50) == ("packed" if scaling in ("dynamic", "longrope") else "lean")
     check(model, some([30, 50, 9]))
+
+
+@pytest.mark.parametrize(("scaling", "still"), [("dynamic", 60), ("longrope", 40)])
+def test_where_angles_follow_the_longest_text_nothing_is_packed(scaling, still):
+    parameters = {
+        "rope_type": scaling, "rope_theta": 10000.0, "factor": 4.0,
+        "original_max_position_embeddings": 40, "short_factor": [1.0] * 4,
+        "long_factor": [2.0, 3.0, 4.0, 5.0],
+    }  # fmt: skip
+    fields = {**SMALL, "max_position_embeddings": 60, "rope_parameters": parameters}
+    model = other("llama", **fields)
+    assert [route_of(model, n) for n in (still, still + 1)] == ["packed", "padded"]
+    assert not decodes_lean(model)
+    data = some([still + 20, 9])
+    check(model, data)
+    (alone,) = states_of(model, data.take(np.array([1])))  # what was long before is forgotten
+    found = hidden_at(model, pack(data, [1], "cpu"))
+    torch.testing.assert_close(found, alone[data.answers[1] - 1 : -1], rtol=1e-4, atol=1e-5)
+
+
+def test_attention_that_drops_probabilities_is_not_packed_while_it_does():
+    dropping = other("gpt2", **GPT2, attn_pdrop=0.3, resid_pdrop=0.0, embd_pdrop=0.0).train()
+    whole = other("gpt2", **GPT2, attn_pdrop=0.0, resid_pdrop=0.3, embd_pdrop=0.3).train()
+    with dropout_per_item(dropping, 0), dropout_per_item(whole, 0):
+        assert [route_of(dropping), route_of(whole)] == ["padded", "packed"]
+        assert route_of(dropping.eval()) == "packed"
+    assert route_of(dropping.eval()) == "packed"
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

@@ -13,6 +13,7 @@ from smalltune.engine.accumulation import Accumulation
 from smalltune.engine.dropout import Dropout
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.memory import (
+    TRAINED_BYTES,
     Budget,
     activation_bytes,
     budget_for,
@@ -93,7 +94,17 @@ def test_micro_batches_hold_every_segment_once_and_keep_to_the_budget(tiny, toke
     parts = accumulating(tiny, data, Budget(tokens)).parts(np.arange(16)[::-1])
     assert sorted(np.concatenate(parts)) == list(range(16))
     fed = data.lengths - 1
-    assert all(fed[part].max() * len(part) <= max(tokens, fed[part].max()) for part in parts)
+    assert all(fed[part].sum() <= max(tokens, fed[part].max()) for part in parts)
+
+
+def test_rows_that_must_be_padded_count_with_their_padding(tiny):
+    data = some()
+    hook = tiny.get_decoder().register_forward_pre_hook(lambda module, given: None)
+    parts = accumulating(tiny, data, Budget(100)).parts(np.arange(16))
+    fed = data.lengths - 1
+    assert all(fed[part].max() * len(part) <= max(100, fed[part].max()) for part in parts)
+    hook.remove()
+    assert len(accumulating(tiny, data, Budget(100)).parts(np.arange(16))) < len(parts)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)
@@ -220,6 +231,14 @@ def test_with_little_memory_the_budget_falls_and_layers_are_computed_twice(tiny)
     assert found[0].checkpointing and found[0].tokens >= 1
 
 
+def test_a_large_gradient_is_added_to_by_larger_micro_batches(tiny):
+    frozen = budget_for(tiny, 64, free=1 << 36).tokens
+    tiny.requires_grad_(True)
+    trained = sum(p.numel() for p in tiny.parameters())
+    more = (budget_for(tiny, 64, free=1 << 36).tokens - frozen) * activation_bytes(tiny)
+    assert abs(more - TRAINED_BYTES * trained) <= activation_bytes(tiny)
+
+
 def test_what_is_trained_leaves_less_for_activations(tiny):
     free = 3_000_000
     frozen = budget_for(tiny, 64, free=free)
@@ -233,8 +252,8 @@ def test_powers_of_two_are_never_above():
 
 def write_group(folder, *, limit, used, cached, old=False):
     folder.mkdir(parents=True, exist_ok=True)
-    names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
-    most, now, files = names if old else ("memory.max", "memory.current", "file")
+    names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_active_file")
+    most, now, files = names if old else ("memory.max", "memory.current", "inactive_file")
     (folder / most).write_text(f"{limit}\n")
     (folder / now).write_text(f"{used}\n")
     (folder / "memory.stat").write_text(f"anon 5\n{files} {cached}\n")

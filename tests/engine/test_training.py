@@ -7,11 +7,12 @@ import torch
 
 from smalltune.core.errors import EngineError
 from smalltune.core.plugins import load
-from smalltune.engine import accumulation, checkpoint
+from smalltune.engine import accumulation, checkpoint, memory
 from smalltune.engine.batching import ORDERS
 from smalltune.engine.checkpoint import NAME, Pace
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.optimisers import OPTIMISERS
+from smalltune.engine.prefixes import Prefix
 from smalltune.engine.schedule import SCHEDULES, rate
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training, train
@@ -137,6 +138,20 @@ def test_the_losses_do_not_depend_on_the_micro_batch(tiny_folder, tmp_path):
     np.testing.assert_allclose(logs[1], logs[2], rtol=1e-5)
 
 
+def test_little_memory_is_said_once_and_enough_memory_never(tiny_folder, tmp_path, monkeypatch):
+    options = {"attach": adapted, "rows": data(longest=60), "epochs": 2}
+    found = []
+    for work, free in zip(works(tmp_path, "ab"), (1 << 33, 1_600_000), strict=True):
+        monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
+        _, log, facts, events = run(tiny_folder, work, **options)
+        said = [event["said"] for event in events if event["event"] == "memory"]
+        found.append(([line["loss"] for line in log], said))
+        assert facts["spent"]["micro_batch"]["checkpointing"] == bool(said)
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    assert found[0][1] == []
+    assert found[1][1] == ["little memory: gradient checkpointing computes each layer twice"]
+
+
 def test_facts_do_not_depend_on_the_moment_but_for_what_was_spent(tiny_folder, tmp_path):
     one, other = works(tmp_path, "ab")
     facts = [run(tiny_folder, one)[2], run(tiny_folder, other, kill_at=(4,))[2]]
@@ -206,6 +221,22 @@ def test_early_stopping_keeps_the_best_weights_also_after_a_kill(tiny_folder, tm
     assert int(np.argmin(facts["dev_losses"])) == len(facts["dev_losses"]) - 3
     assert whole == pieces
     assert facts["spent"]["judge"] > 0 < again["spent"]["earlier"]["judge"]
+
+
+def test_the_dev_loss_goes_on_when_memory_runs_out(tiny_folder, tmp_path, monkeypatch):
+    one, other = works(tmp_path, "ab")
+    _, _, facts, _ = run(tiny_folder, one, early_stopping=2)
+    whole = Prefix.hidden_at
+
+    def hidden_at(self, packed):
+        if len(packed.lengths) > 5:
+            raise torch.OutOfMemoryError
+        return whole(self, packed)
+
+    monkeypatch.setattr(Prefix, "hidden_at", hidden_at)
+    _, _, again, events = run(tiny_folder, other, early_stopping=2)
+    np.testing.assert_allclose(again["dev_losses"], facts["dev_losses"], rtol=1e-5)
+    assert "out of memory: at most" in next(e for e in events if e["event"] == "memory")["said"]
 
 
 def test_two_seeds_differ_and_one_seed_repeats(tiny_folder, tmp_path):

@@ -164,6 +164,9 @@ def test_a_text_that_is_not_to_be_cut_stays_whole_though_it_is_the_longer(tokeni
     assert len(prompts.encode([render({"q": question, "p": passage[:one_more]})])[0]) > 64
     with pytest.raises(StudyError, match="the prompt alone with its q does not fit into a context"):
         Cutter(render, prompts.encode, 16, frozenset({"q"})).fit(rows)
+    rows = [{"q": "short", "p": passage}, *rows]
+    with pytest.raises(StudyError, match=r"^item 'train-2' and 1 more: the prompt alone"):
+        Cutter(render, prompts.encode, 16, frozenset({"q"})).fit(rows, ["train-1", "train-2", "b"])
 
 
 def test_of_ten_megabytes_beside_an_uncut_question_the_rest_is_counted_in_pieces(tokeniser):

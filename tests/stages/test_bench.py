@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from smalltune.core.errors import EngineError
 from smalltune.core.plugins import load
@@ -40,13 +41,55 @@ def test_a_frozen_base_that_comes_back_changed_is_an_error(ref):
     assert bench.held() == set()
 
 
-def test_a_base_that_a_method_trains_itself_is_loaded_anew(ref):
+def changed(bench, ref, change=lambda model: None):
+    """Return a base that a borrower has trained, with all that training leaves behind."""
+    with bench.base(ref, "digest", 0, changes=True) as model:
+        model.requires_grad_(True).train()
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        with torch.no_grad():
+            for tensor in (*model.parameters(), *model.buffers()):
+                tensor.add_(1.0)
+        change(model)
+    return model
+
+
+def test_a_base_that_a_method_trains_itself_has_its_weights_again_when_it_is_lent_next(ref):
     bench = Bench()
-    with bench.base(ref, "digest", 0, changes=True) as first, torch.no_grad():
-        next(first.parameters()).zero_()
-    with bench.base(ref, "digest", 0, changes=False) as second:
-        assert second is not first
-        assert next(second.parameters()).abs().sum() > 0
+    with Bench().base(ref, "digest", 0, changes=False) as fresh:
+        expected = {n: t.clone() for n, t in (*fresh.named_parameters(), *fresh.named_buffers())}
+    for _ in range(2):
+        trained = changed(bench, ref)
+        with bench.base(ref, "digest", 0, changes=False) as model:
+            assert model is trained
+            found = dict((*model.named_parameters(), *model.named_buffers()))
+            assert found.keys() == expected.keys()
+            assert all(torch.equal(found[name], expected[name]) for name in expected)
+            assert not model.training
+            assert all(p.grad is None and not p.requires_grad for p in model.parameters())
+
+
+def test_a_base_without_room_for_a_copy_is_loaded_anew(ref, monkeypatch):
+    monkeypatch.setattr("smalltune.stages.bench.free_memory", lambda: 1000)
+    bench = Bench()
+    trained = changed(bench, ref)
+    assert bench.held() == set()
+    with bench.base(ref, "digest", 0, changes=False) as model:
+        assert model is not trained
+        assert next(model.parameters()).std() < 0.1
+
+
+@pytest.mark.parametrize("change", ["another layer", "another buffer"])
+def test_a_base_that_came_back_with_other_parts_is_loaded_anew(ref, change):
+    def exchange(model):
+        if change == "another layer":
+            model.model.layers[0].mlp.up_proj = torch.nn.Linear(32, 64)
+        else:
+            model.register_buffer("mean", torch.zeros(3))
+
+    bench = Bench()
+    changed(bench, ref, exchange)
+    assert bench.held() == set()
 
 
 def test_after_an_error_the_base_is_not_kept(ref):
@@ -61,8 +104,10 @@ def test_a_frozen_base_in_half_precision_is_kept_beside_the_whole_one(ref):
     with bench.base(ref, "digest", 0, changes=False) as whole:
         assert {p.dtype for p in whole.parameters()} == {torch.float32}
     with bench.base(ref, "digest", 0, changes=False, dtype="bfloat16") as half:
-        assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+        assert {p.dtype for p in half.parameters() if p.dim() > 1} == {torch.bfloat16}
         assert {b.dtype for b in half.buffers()} == {torch.float32}
+        sizes = [sum(p.nbytes for p in model.parameters()) for model in (half, whole)]
+        assert sizes[0] < 0.51 * sizes[1]
     with bench.base(ref, "digest", 0, changes=False) as again:
         assert again is whole
     assert bench.held() == {"digest"}
@@ -110,14 +155,15 @@ def spec(**more):
     }  # fmt: skip
 
 
-def trained(asked, out, bench, **training):
+def trained(asked, out, bench, base_dtype=None, **training):
     """Run the stage `train`; return its facts and what it says of the costs."""
     out.mkdir()
     meter = Meter()
     bench.start(meter, None)
     meter.phase("setup")
     training = {"epochs": 2, "batch_size": 4, **training}
-    said = load("smalltune.stages", "train")(spec(training=training), asked, out, bench)
+    more = {"base_dtype": base_dtype} if base_dtype else {}
+    said = load("smalltune.stages", "train")(spec(training=training, **more), asked, out, bench)
     meter.phase("store")
     return json.loads((out / "facts.json").read_text()), meter.record(**said)
 
@@ -142,6 +188,28 @@ def test_the_bench_says_how_much_is_computed_at_a_time(asked, tmp_path):
     assert facts == trained(asked, tmp_path / "all", Bench())[0] | {
         name: facts[name] for name in ("first_loss", "final_loss")
     }
+
+
+def test_a_method_trains_its_own_float32_parameters_over_a_base_in_half_precision(asked, tmp_path):
+    bench, folders = Bench(), [tmp_path / name for name in ("whole", "half")]
+    found = [trained(asked, folder, bench, epochs=6)[0] for folder in folders[:1]]
+    found.append(trained(asked, folders[1], bench, base_dtype="bfloat16", epochs=6)[0])
+    weights = [load_file(f / "weights" / "adapter_model.safetensors") for f in folders]
+    assert {t.dtype for t in weights[1].values()} == {torch.float32}
+    assert any((weights[0][n] != weights[1][n]).any() for n in weights[0])
+    for name in ("first_loss", "final_loss"):
+        assert found[1][name] == pytest.approx(found[0][name], rel=0.01)
+    assert {n: found[0][n] for n in found[0] if "loss" not in n} == {
+        n: found[1][n] for n in found[1] if "loss" not in n
+    }
+    scores = []
+    for folder, more in zip(folders, ({}, {"base_dtype": "bfloat16"}), strict=True):
+        inputs = Inputs({**asked.folders, "weights": folder}, asked.keys, asked.sources)
+        load("smalltune.stages", "predict")(spec(split="test", **more), inputs, folder, bench)
+        lines = (folder / "predictions.jsonl").read_text().splitlines()
+        scores.append(np.array([json.loads(line)["log_probs"] for line in lines]))
+    np.testing.assert_allclose(scores[1], scores[0], atol=0.02)
+    assert (scores[1] != scores[0]).any()
 
 
 def test_the_time_for_the_dev_loss_is_told_apart_from_training(asked, tmp_path):

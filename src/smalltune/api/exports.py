@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smalltune.api.trials import StudyTrial
+from smalltune.api.view import answers_of
 from smalltune.core.plugins import load
 from smalltune.models.export import export
 from smalltune.models.sources import locate
@@ -12,6 +13,7 @@ from smalltune.runner.fetching import fetch
 
 if TYPE_CHECKING:
     from smalltune.api.study import Study
+    from smalltune.planning.spec import TaskSpec
 
 __all__ = ["export_trial"]
 
@@ -35,15 +37,28 @@ Training options:
 {options}
 ```
 
-The prompt and the label words that it was trained with:
+## The task
 
-```json
+{about}
+
+{asked}
 {prompt}
-```
-
 One seed of several: the study's paper has the mean over seeds and its interval. The licences of the
 base model and of the data apply.
 """
+
+ASKED = {
+    "labels": "It was trained to answer the prompt with the word of the right label, one of "
+    "{words}; other words after the prompt mean nothing.",
+    "choices": "It was trained to answer the prompt with the right one of an item's own choices; "
+    "what counts is which of them it finds likeliest.",
+    "text": "It was trained to answer the prompt with a text of at most {longest} tokens and to "
+    "end it.",
+    "likelihood": "It was trained to answer instructions, each written into the prompt, and judged "
+    "by how likely held-out answers are to it.",
+    "running text": "It was trained to go on with running text. There is no prompt.",
+}
+"""What a model of a task does, by how it answers (see `answers_of`)."""
 
 
 def export_trial(study: "Study", trial: StudyTrial, folder: Path) -> None:
@@ -68,7 +83,7 @@ def _card(study: "Study", trial: StudyTrial, base: str, weights: Path) -> str:
     task = next(t for t in study.spec.tasks if t.name == trial.trial.task)
     method = next(m for m in study.spec.methods if m.name == trial.trial.method)
     metrics = [load("smalltune.metrics", name) for name in study.spec.metrics_of(task)]
-    rows = []
+    reader, rows = trial.trial.job("tokens"), []
     for split in trial.trial.evaluations:
         values = trial.scores(split) if trial.done else {}
         cells = [_printed(values.get(m.name), percent=m.percent) for m in metrics]
@@ -80,14 +95,42 @@ def _card(study: "Study", trial: StudyTrial, base: str, weights: Path) -> str:
         base=base,
         id=trial.id,
         method=method.said.title,
-        task=task.name,
+        task=task.said.title,
+        about=_about(task),
+        asked=_asked(task.task),
         title=study.spec.title,
         metrics=" | ".join(metric.title for metric in metrics),
         rules="---|" * len(metrics),
         rows="\n".join(rows),
         options=json.dumps(options, indent=1, sort_keys=True),
-        prompt=json.dumps(task.task.prompt_options(), indent=1, ensure_ascii=False),
+        prompt=_prompt(task.task, chat=bool(reader and reader.spec["chat"])),
     )
+
+
+def _about(task: "TaskSpec") -> str:
+    """Return what is known of the task's data, in a paragraph and a list."""
+    said = task.said
+    facts = {"Language": said.language, "Licence of the data": said.licence, "Source": said.link}
+    listed = [f"- {name}: {value}" for name, value in facts.items() if value]
+    return "\n".join([*([said.about, ""] if said.about else []), *listed]) or "Data of its own."
+
+
+def _asked(task: Any) -> str:
+    """Return what the model was trained to do."""
+    words = ", ".join(
+        json.dumps(w, ensure_ascii=False) for w in getattr(task, "labels", {}).values()
+    )
+    return ASKED[answers_of(task)].format(words=words, longest=getattr(task, "longest", ""))
+
+
+def _prompt(task: Any, *, chat: bool) -> str:
+    """Return the prompt and what belongs to it as a block of JSON, "" where there is none."""
+    options = task.prompt_options()
+    if "prompt" not in options:
+        return ""
+    shown = json.dumps({**options, "prompt": task.template}, indent=1, ensure_ascii=False)
+    turn = "It stands in the model's chat template, as the user's turn.\n\n" if chat else ""
+    return f"\n{turn}```json\n{shown}\n```\n"
 
 
 def _printed(value: float | None, *, percent: bool) -> str:

@@ -111,20 +111,15 @@ class Study:
         `until` ends early, after the stage `prepare`, `tokens`, `train` or `predict`. A `backend`
         of one's own is left open; the local one is closed.
         """
-        from smalltune.api.places import local
+        from smalltune.backends.local import Local
         from smalltune.runner import run
 
         stages = ["prepare", "tokens", "train", "predict"]
         if until is not None and until not in stages:
             raise StudyError(f"no stage {until!r} to run until. {nearest(until, stages)}")
         lock = self.locked
-        place = backend or local(
-            self.spec,
-            lock,
-            self.store,
-            workers=workers,
-            threads=threads,
-            checkpoint_seconds=checkpoint_seconds,
+        place = backend or Local(
+            self.store, workers=workers, threads=threads, checkpoint_seconds=checkpoint_seconds
         )
         try:
             return run(self.spec, lock, self.store, place, tell, until=until)
@@ -145,10 +140,11 @@ class Study:
         return read(self.store, self.record())
 
     def export_results(self) -> tuple[Path, ...]:
-        """Write results/scores.parquet, costs.parquet and summary.json; return their paths."""
+        """Write results/: scores, costs, a summary, items to read and errors; return the paths."""
         from smalltune.analysis.export import write
 
-        return write(self.results(), self.folder / "results")
+        languages = {task.name: task.said.language for task in self.spec.tasks}
+        return write(self.results(), self.folder / "results", languages)
 
     def paper(self) -> "PaperReport":
         """Write paper/ with LaTeX, numbers and figures, and the PDF where LaTeX is installed.

@@ -19,7 +19,7 @@ from smalltune.planning.checkpoints import facts
 from smalltune.planning.lock import Lock, lock_path
 from smalltune.planning.spec import MethodSpec, ModelSpec, Said, StudySpec, TaskSpec
 
-__all__ = ["study_view"]
+__all__ = ["answers_of", "study_view"]
 
 
 def study_view(study: StudySpec, lock: Lock) -> StudyView:
@@ -83,15 +83,16 @@ def _task(task: TaskSpec, lock: Lock, metrics: tuple[str, ...]) -> TaskView:
         options=options,
         limit={} if task.limit is None else {"train": task.limit},
         language=task.said.language,
-        answers=_answers(object_, decoding),
+        answers=answers_of(object_),
         decoding=decoding,
         metrics=metrics,
         **_said(task.said),
     )
 
 
-def _answers(task: Any, decoding: dict[str, Any]) -> str:
+def answers_of(task: Any) -> str:
     """Return how a model answers a task, by what the task declares; see `view.ANSWERS`."""
+    decoding = task.decoding_options()
     if "normalise" in decoding:
         return "choices"
     if "beams" in decoding:

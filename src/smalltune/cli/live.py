@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from smalltune.core.plural import plural
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from smalltune.core.job import Job
     from smalltune.runner import Event
@@ -30,7 +30,8 @@ def watch(*, quiet: bool = False) -> Iterator[Callable[["Event"], None]]:
         from rich.live import Live
 
         view = _View()
-        with Live(view, console=Console(stderr=True), refresh_per_second=4, transient=True):
+        with Live(view, console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+            view.console = live.console
             yield view.hear
     else:
         yield _Lines().hear
@@ -44,6 +45,7 @@ class _Tally:
         self.running: dict[str, tuple[str, float, dict[str, Any]]] = {}
         self.forecast: Any = None
         self.fetching = ""
+        self.notes: set[str] = set()
 
     def hear(self, event: "Event") -> None:
         from smalltune.runner.forecast import Forecast
@@ -81,9 +83,18 @@ class _Tally:
         when = f", about {_span(left)} left" if left is not None and self.running else ""
         return f"{self.ended} of {plural(self.total, 'job')}{failed}{when}"
 
+    def note(self, event: "Event") -> str:
+        """Return what a job says of its memory when it says so for the first time, else nothing."""
+        if event.kind != "progress" or event.job is None or "said" not in event.info:
+            return ""
+        note = f"{event.job.label}: {event.info['said']}"
+        known = note in self.notes
+        self.notes.add(note)
+        return "" if known else note
+
 
 class _Lines(_Tally):
-    """Prints a line when training ends, when something fails, and now and then."""
+    """Prints a line when training ends, when something fails or is short, and now and then."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,6 +106,8 @@ class _Lines(_Tally):
         super().hear(event)
         if self.fetching:
             self._say(self.fetching)
+        elif note := self.note(event):
+            self._say(note)
         elif event.kind == "plan" and event.info["missing"]:
             self._say(
                 f"{plural(event.info['trials'], 'trial')}: "
@@ -116,7 +129,14 @@ class _Lines(_Tally):
 
 
 class _View(_Tally):
-    """Draws a bar and a line for each running job."""
+    """Draws a bar and a line for each running job; what must not pass unseen stays above them."""
+
+    console: "Console | None" = None
+
+    def hear(self, event: "Event") -> None:
+        super().hear(event)
+        if (note := self.note(event)) and self.console:
+            self.console.print(note, markup=False, highlight=False)
 
     def __rich__(self) -> "RenderableType":
         from rich.progress_bar import ProgressBar

@@ -2,27 +2,46 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smalltune.cli.evidence import evidence
 from smalltune.cli.verbs import AsJson, print_json, say, verb
 from smalltune.core.errors import DataError, StudyError
-from smalltune.core.plural import plural
 
 if TYPE_CHECKING:
-    from smalltune.data.profile import Column, Columns, Table
+    from smalltune.data.profile import Columns, Table
     from smalltune.planning.starter import Written
 
 __all__ = ["new"]
 
-SHOWN = 12
-WIDE = 60
+OTHERS = {
+    "classification": "text=... label=... id=none",
+    "generation": "text=... target=... id=none",
+    "instructions": "text=... target=... or label=...",
+    "multiple_choice": "text=... choices=... label=... id=none",
+}
+"""What may be typed instead of yes, by the kind of task that was guessed."""
 
-Given = tuple[tuple[str, ...], str | None, str | None]
-"""Columns as typed: texts, label, id."""
+
+@dataclass(frozen=True)
+class _Given:
+    """Columns as typed; the id `none` means that there is none."""
+
+    text: tuple[str, ...] = ()
+    label: str | None = None
+    target: str | None = None
+    choices: tuple[str, ...] = ()
+    id: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether nothing is left to guess."""
+        return bool(self.text and (self.label or self.target))
 
 
 @verb
@@ -36,6 +55,13 @@ def new(
     label: Annotated[
         str | None, typer.Option(help="Its column of labels [default: guessed].")
     ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Its column of texts to be written, instead of labels.")
+    ] = None,
+    choices: Annotated[
+        list[str] | None,
+        typer.Option(help="Its column of choices, or one for each; --label says which is right."),
+    ] = None,
     id: Annotated[str | None, typer.Option(help="Its column of ids, if it has one.")] = None,
     test: Annotated[
         Path | None,
@@ -48,116 +74,100 @@ def new(
     json: AsJson = False,
 ) -> bool:
     """Write a commented study file to start from."""
-    from smalltune.planning.starter import Own, new_folder, own_study, starter_study
+    from smalltune.planning.starter import Own, new_folder, open_study, own_study, starter_study
 
+    given = _Given(tuple(text or ()), label, target, tuple(choices or ()), id)
+    if label and target:
+        raise StudyError("a task has labels or texts to be written: give --label or --target")
     if data is None:
-        if text or label or id or test or dev:
+        if given != _Given() or test or dev:
             raise StudyError("columns and further tables belong to a table: give it with --data")
         _report(starter_study(name), None, json)
         return True
     new_folder(name)
     files = {"train": data} | ({"dev": dev} if dev else {}) | ({"test": test} if test else {})
-    columns, sure = _columns(data, (tuple(text or ()), label, id), yes, quiet=json)
+    columns, sure = _columns(data, given, yes, quiet=json)
     if not sure:
         _refuse(_command(name, files, columns), columns, json)
         return False
-    _report(own_study(name, Own(files, columns)), columns, json)
+    write = own_study if columns.kind == "classification" else open_study
+    _report(write(name, Own(files, columns)), columns, json)
     return True
 
 
-def _columns(data: Path, given: Given, yes: bool, *, quiet: bool) -> tuple["Columns", bool]:
+def _columns(data: Path, given: _Given, yes: bool, *, quiet: bool) -> tuple["Columns", bool]:
     """Return the columns and whether they are settled: given in full, confirmed, or `--yes`."""
     from smalltune.data.profile import profile
 
     table = profile(data)
-    text, label, id = given
-    settled = bool(text and label)
-    found = _guessed(table, (text, label, id or ("none" if settled else None)))
+    settled = given.settled
+    found = _guessed(table, replace(given, id=given.id or ("none" if settled else None)))
     if not quiet:
-        print("\n".join(_evidence(table, found)))
+        print("\n".join(evidence(table, found)))
     asked = not (settled or yes or quiet) and sys.stdin.isatty() and sys.stdout.isatty()
     return _asked(table, found) if asked else (found, settled or yes)
 
 
-def _guessed(table: "Table", given: Given) -> "Columns":
-    """Return the columns, guessed where none are given; the id `none` means that there is none."""
-    from smalltune.data.profile import Columns
+def _guessed(table: "Table", given: _Given) -> "Columns":
+    """Return the columns, guessed where none are given."""
     from smalltune.planning.guessing import guess
 
-    text, label, id = given
-    found = guess(table, text=text, label=label, id=None if id == "none" else id)
-    return Columns(found.text, found.label) if id == "none" else found
+    found = guess(
+        table,
+        text=given.text,
+        label=given.label,
+        target=given.target,
+        choices=given.choices,
+        id=None if given.id == "none" else given.id,
+    )
+    return replace(found, id=None) if given.id == "none" else found
 
 
 def _asked(table: "Table", found: "Columns") -> tuple["Columns", bool]:
     """Ask until the answer is yes or no; other columns that are typed are shown and asked again."""
     while True:
         try:
-            answer = input("Use these columns? [y/N, or others: text=... label=... id=none] ")
+            answer = input(f"Use these columns? [y/N, or others: {OTHERS[found.kind]}] ")
         except EOFError:
             return found, False
         if answer.strip().lower() in ("y", "yes", "", "n", "no"):
             return found, answer.strip().lower() in ("y", "yes")
         try:
-            given = _changed((found.text, found.label, found.id or "none"), answer)
-            found = _guessed(table, given)
-            print("\n".join(_evidence(table, found)))
+            found = _guessed(table, _changed(_as_given(found), answer))
+            print("\n".join(evidence(table, found)))
         except (DataError, StudyError) as error:
             say(str(error))
 
 
-def _changed(given: Given, answer: str) -> Given:
+def _as_given(found: "Columns") -> _Given:
+    """Return guessed columns as if they had been typed."""
+    goal = found.label or None
+    if found.kind == "generation":
+        return _Given(found.text, target=goal, id=found.id or "none")
+    return _Given(found.text, goal, choices=found.choices, id=found.id or "none")
+
+
+def _changed(given: _Given, answer: str) -> _Given:
     """Return the columns after `text=body text=title label="what it is"` was typed."""
-    text, label, id = given
     try:
         words = shlex.split(answer)
     except ValueError as error:
         raise StudyError(f"{answer!r}: {error}") from None
-    texts: list[str] = []
+    typed: dict[str, list[str]] = {}
     for word in words:
         role, equals, column = word.partition("=")
-        if not equals or role not in ("text", "label", "id"):
+        if not equals or role not in _Given.__dataclass_fields__:
             raise StudyError(f"{word!r}: type y, n, or columns such as text=body label=kind")
-        if role == "text":
-            texts.append(column)
-        label, id = (column if role == "label" else label), (column if role == "id" else id)
-    return tuple(texts) or text, label, id
-
-
-def _evidence(table: "Table", chosen: "Columns") -> Iterator[str]:
-    """Yield what a person needs to see before agreeing to the columns."""
-    roles = {**dict.fromkeys(chosen.text, "text"), chosen.label: "label"}
-    if chosen.id is not None:
-        roles[chosen.id] = "id"
-    yield f"{table.path}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')}"
-    names = sorted(table.columns, key=lambda name: name not in roles)[:SHOWN]
-    width = max(len(_shown(name, 24)) for name in names)
-    for name in names:
-        about = _about(table.columns[name], roles.get(name, ""))
-        yield f"  {roles.get(name, '-'):5}  {_shown(name, 24):{width}}  {about}"
-    if len(table.columns) > SHOWN:
-        yield f"  and {len(table.columns) - SHOWN} more columns"
-    for number, row in enumerate(table.samples, 1):
-        yield f"row {number}"
-        for name in (*chosen.text, chosen.label):
-            yield f"  {_shown(name, 24):{width}}  {_shown(str(row.get(name)), WIDE)}"
-
-
-def _about(column: "Column", role: str) -> str:
-    values = column.values
-    if role == "text":
-        return f"{column.mean:.0f} characters on average"
-    if values and (role == "label" or len(values) <= SHOWN):
-        few = ", ".join(f"{_shown(value, 20)} {rows}" for value, rows in values.most_common(6))
-        return f"{plural(len(values), 'value')}: {few}" + (", ..." if len(values) > 6 else "")
-    kind = "all different" if column.unique and column.filled else "many values"
-    return f"{kind}, such as {_shown(column.first, 30)}" if column.filled else "empty"
-
-
-def _shown(text: str, width: int) -> str:
-    """Return a text on one line, cut to a width, with nothing in it that a terminal would obey."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
-    return line if len(line) <= width else line[: width - 3] + "..."
+        typed.setdefault(role, []).append(column)
+    if "label" in typed and "choices" not in typed:
+        given = replace(given, target=None)
+    if "target" in typed:
+        given = replace(given, label=None, choices=())
+    new: dict[str, Any] = {
+        role: tuple(names) if role in ("text", "choices") else names[-1]
+        for role, names in typed.items()
+    }
+    return replace(given, **new)
 
 
 def _command(name: str, files: Mapping[str, Path], columns: "Columns") -> str:
@@ -170,7 +180,11 @@ def _command(name: str, files: Mapping[str, Path], columns: "Columns") -> str:
         for word in (f"--{role}", str(files[role]))
     ]
     words += [word for column in columns.text for word in ("--text", column)]
-    words += ["--label", columns.label]
+    words += [word for column in columns.choices for word in ("--choices", column)]
+    if columns.label:
+        words += ["--target" if columns.kind == "generation" else "--label", columns.label]
+    else:
+        words += ["--yes"]
     return shlex.join(words + (["--id", columns.id] if columns.id is not None else []))
 
 
@@ -186,7 +200,8 @@ def _report(written: "Written", columns: "Columns | None", json: bool) -> None:
             value: {"word": word, "rows": written.rows.get(value, 0)}
             for value, word in written.words.items()
         }
-        about = {"columns": _named(columns), "labels": labels} if columns else {}
+        about = {"columns": _named(columns)} if columns else {}
+        about |= {"labels": labels} if labels else {}
         print_json({"study": str(written.file), **about, "notes": written.notes})
         return
     for note in written.notes:
@@ -196,4 +211,9 @@ def _report(written: "Written", columns: "Columns | None", json: bool) -> None:
 
 def _named(columns: "Columns") -> dict[str, Any]:
     texts: Sequence[str] = columns.text
-    return {"text": list(texts), "label": columns.label, "id": columns.id}
+    goal = "target" if columns.kind == "generation" else "label"
+    named = {"text": list(texts), goal: columns.label or None, "id": columns.id}
+    if columns.kind == "classification":
+        return named
+    choices = {"choices": list(columns.choices)} if columns.choices else {}
+    return {"kind": columns.kind, **named, **choices}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from smalltune.core.plugins import load
@@ -29,15 +30,19 @@ def lock_lines(lock: "Lock") -> Iterator[str]:
 
 
 def plan_record(study: "Study", found: list["TrialStatus"]) -> dict[str, Any]:
-    """Return a plan with its state as JSON."""
+    """Return a plan with its state as JSON; `opened` counts the readings of each test split."""
+    from smalltune.analysis.openings import opened
+    from smalltune.planning.pairs import left_out
     from smalltune.planning.status import tally
 
     return {
         "study": study.name,
         "store": str(study.store.root),
         "states": tally(found),
+        "left_out": [f"{method}/{task}" for method, task in left_out(study.spec)],
         "trials": [{"id": t.id, "state": t.state, "reason": t.reason} for t in found],
         "jobs": {stage: counts for stage, *counts in _jobs(study)},
+        "opened": {task: asdict(one) for task, one in opened(study.results()).items()},
     }
 
 
@@ -45,6 +50,7 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
     """Print the trials of each model, method and task by state, and the jobs by stage."""
     from rich.table import Table
 
+    from smalltune.planning.pairs import left_out
     from smalltune.planning.status import STATES, tally
 
     rows: dict[str, Counter[str]] = {}
@@ -55,6 +61,8 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
         table.add_row(name, *(str(counts[state] or "") for state in STATES))
     console.print(table)
     jobs = ", ".join(f"{stage} {stored}/{total}" for stage, stored, total in _jobs(study))
+    for method, task in left_out(study.spec):
+        console.print(f"not planned: {method} on {task}, which has no labels to answer with")
     states = ", ".join(f"{count} {state}" for state, count in tally(found).items() if count)
     console.print(f"{plural(len(found), 'trial')}: {states}")
     console.print(f"jobs stored: {jobs}")
@@ -64,10 +72,14 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
 
 
 def print_results(study: "Study", results: "Results", split: str = "test") -> None:
-    """Print the table of scores on a split, and the declared contrasts."""
+    """Print the scores on a split, the declared contrasts, and how often test was opened."""
+    from smalltune.analysis.openings import opened
+
     console = _console()
     _print_scores(console, results, split)
     _print_contrasts(console, results, split)
+    for task, one in opened(results).items():
+        console.print(f"test of {task}: {one.words}", soft_wrap=True)
     if results.missing:
         console.print(
             f"missing: {plural(len(results.missing), 'score')}: smalltune run {study.folder}",

@@ -62,11 +62,16 @@ def _parse(words: list[str]) -> tuple[str, str, Path | None]:
 
 
 def _check(place: "Store", repair: bool, json: bool) -> bool:
+    from dataclasses import asdict
+
+    from smalltune.core.openings import openings
     from smalltune.core.upkeep import check
 
     damaged = check(place, repair=repair)
     if json:
-        print_json({"store": str(place.root), "damaged": damaged, "repaired": repair})
+        found = [asdict(one) for one in openings(place)]
+        report = {"damaged": damaged, "repaired": repair, "opened": found}
+        print_json({"store": str(place.root), **report})
     else:
         for lines in damaged.values():
             print("\n".join(lines))
@@ -74,7 +79,25 @@ def _check(place: "Store", repair: bool, json: bool) -> bool:
             "removed; run again to make them anew" if repair else "damaged; --repair removes them"
         )
         print(f"{plural(len(damaged), 'artifact')} {what}" if damaged else f"{place.root} is whole")
+        _print_openings(place)
     return repair or not damaged
+
+
+def _print_openings(place: "Store") -> None:
+    """Print how often each test split was opened, by how many scores, and when the last time."""
+    from smalltune.core.openings import FILE, openings, unreadable
+
+    found = openings(place)
+    for data in dict.fromkeys(one.data for one in found):
+        mine = [one for one in found if one.data == data]
+        tasks = ", ".join(dict.fromkeys(one.task for one in mine))
+        jobs = plural(len({one.job for one in mine}), "score")
+        print(
+            f"test of {tasks} (rows {data[:12]}): opened {plural(len(mine), 'time')} by {jobs}, "
+            f"last {mine[-1].time[:16].replace('T', ' ')} UTC"
+        )
+    if lost := unreadable(place):
+        print(f"{place.root / FILE}: {plural(lost, 'line')} cannot be read")
 
 
 def _gc(place: "Store", dry: bool, json: bool) -> bool:

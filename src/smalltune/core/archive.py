@@ -1,9 +1,10 @@
 """Archives: finished work in one compressed file, to carry from one machine's store to another's.
 
-An archive is a tar file: the count of its artifacts, the plans, then for each artifact its manifest
-first, its records and its files. Nothing in it is trusted on arrival. A manifest must hash to the
-key that it claims, each file must have the size and the digest of its manifest, and whatever does
-not verify is refused, artifact by artifact. The count tells an archive whose end is missing.
+An archive is a tar file: the count of its artifacts, the plans, the openings of test splits, then
+for each artifact its manifest first, its records and its files. Nothing in it is trusted on
+arrival. A manifest must hash to the key that it claims, each file must have the size and the digest
+of its manifest, and whatever does not verify is refused, artifact by artifact. The count tells an
+archive whose end is missing.
 """
 
 import contextlib
@@ -17,20 +18,18 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from smalltune.core.disk import disk_errors, place_errors, write_json
+from smalltune.core import openings
+from smalltune.core.disk import place_errors
 from smalltune.core.errors import StoreError
-from smalltune.core.keys import file_digest, key_of
 from smalltune.core.store import Store
+from smalltune.core.unpacking import LARGEST_RECORD, RECORDS, Member, read_record, unpack
 
 __all__ = ["Imported", "export_store", "import_store"]
 
 INDEX = "index.json"
 KEY = re.compile(r"[0-9a-f]{64}")
 STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-RECORDS = ("manifest.json", "provenance.json", "dropped.json")
-LARGEST_RECORD = 64 * 2**20
 
 
 @dataclass
@@ -69,6 +68,8 @@ def export_store(store: Store, keys: Iterable[str], studies: Iterable[str], file
                 for study in studies:  # where its file lies means nothing on another machine
                     plan = {k: v for k, v in store.read_plan(study).items() if k != "file"}
                     _add(tar, f"plans/{study}.json", json.dumps(plan).encode())
+                if record := openings.lines(store, finished):
+                    _add(tar, openings.FILE, record.encode())
                 for key in finished:
                     folder = store.folder(key)
                     for name in [*RECORDS, *store.manifest(key)["files"]]:
@@ -112,10 +113,6 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-Member = tuple[str, int, Any]
-"""A file's name within its artifact, its size, and a reader of its bytes."""
-
-
 def _artifacts(
     tar: tarfile.TarFile, store: Store, report: Imported
 ) -> Iterator[tuple[str, Iterator[Member]]]:
@@ -131,6 +128,8 @@ def _artifacts(
             continue
         if entry.isreg() and entry.name == INDEX:
             report.total = _total(tar, entry)
+        elif entry.isreg() and entry.name == openings.FILE:
+            _take_openings(tar, entry, store)
         elif entry.isreg() and len(parts) == 2 and parts[0] == "plans":
             _take_plan(tar, entry, parts[1], store)
         entry = tar.next()
@@ -161,7 +160,7 @@ def _take(
             report.known.append(key)
             return
         folder.mkdir()
-        _unpack(key, members, folder)
+        unpack(key, members, folder)
         _put(store, key, folder)
         report.taken.append(key)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -170,52 +169,6 @@ def _take(
         for _ in members:  # what was not read of this artifact
             pass
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _unpack(key: str, members: Iterator[Member], folder: Path) -> None:
-    """Write the members; raise ValueError for anything that the manifest does not vouch for."""
-    name, size, reader = next(members)
-    if name != "manifest.json":
-        raise ValueError("its manifest does not come first")
-    manifest = _record(name, size, reader)
-    question = {part: manifest.get(part) for part in ("stage", "version", "spec", "inputs")}
-    if key_of(question) != key:
-        raise ValueError("its manifest answers another question")
-    files = manifest["files"]
-    records = {name: manifest}
-    for name, size, reader in members:
-        if name in RECORDS:
-            records[name] = _record(name, size, reader)
-            continue
-        path = PurePosixPath(name)
-        if name not in files or path.is_absolute() or ".." in path.parts:
-            raise ValueError(f"{name!r} is not in its manifest")
-        if size != files[name]["bytes"]:
-            raise ValueError(f"{name} has {size} bytes, not {files[name]['bytes']}")
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with disk_errors(target), target.open("wb") as out:
-            shutil.copyfileobj(reader, out)
-        if file_digest(target) != files[name]["sha256"]:
-            raise ValueError(f"the digest of {name} is not its manifest's")
-    _complete(files, records, folder)
-
-
-def _complete(files: dict[str, Any], records: dict[str, Any], folder: Path) -> None:
-    dropped = records.get("dropped.json", [])
-    absent = [n for n in files if n not in dropped and not (folder / n).is_file()]
-    if absent:
-        raise ValueError(f"{absent[0]} is missing")
-    if not isinstance(records.get("provenance.json"), dict):
-        raise ValueError("it has no provenance")
-    for name, value in records.items():
-        write_json(folder / name, value)
-
-
-def _record(name: str, size: int, reader: Any) -> Any:
-    if size > LARGEST_RECORD:
-        raise ValueError(f"{name} is too large")
-    return json.loads(reader.read())
 
 
 def _put(store: Store, key: str, folder: Path) -> None:
@@ -230,10 +183,16 @@ def _put(store: Store, key: str, folder: Path) -> None:
 
 def _total(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> int | None:
     try:
-        total = _record(entry.name, entry.size, tar.extractfile(entry))["artifacts"]
+        total = read_record(entry.name, entry.size, tar.extractfile(entry))["artifacts"]
     except (ValueError, KeyError, TypeError):
         return None
     return total if isinstance(total, int) else None
+
+
+def _take_openings(tar: tarfile.TarFile, entry: tarfile.TarInfo, store: Store) -> None:
+    reader = tar.extractfile(entry)
+    if reader is not None and entry.size <= LARGEST_RECORD:
+        openings.add(store, openings.parse(reader.read().decode("utf-8", "replace")))
 
 
 def _take_plan(tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str, store: Store) -> None:
@@ -242,7 +201,7 @@ def _take_plan(tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str, store: S
     if not STUDY.fullmatch(study) or study in store.studies() or reader is None:
         return
     try:
-        record = _record(name, entry.size, reader)
+        record = read_record(name, entry.size, reader)
     except ValueError:
         return
     if isinstance(record, dict) and record.get("study") == study and "keys" in record:

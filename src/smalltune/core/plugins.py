@@ -23,9 +23,13 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 
 def names(room: str) -> list[str]:
-    """Return the plug-ins of a room, for example `names("smalltune.methods")`."""
+    """Return the plug-ins of a room, for example `names("smalltune.methods")`.
+
+    A file whose name begins with an underscore is none: it holds what several share.
+    """
     package = importlib.import_module(room)
-    return sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    found = (info.name for info in pkgutil.iter_modules(package.__path__))
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def load(room: str, name: str) -> Any:

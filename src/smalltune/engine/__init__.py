@@ -5,4 +5,4 @@
 
 __all__ = ["VERSION"]
 
-VERSION = 2
+VERSION = 3

@@ -20,6 +20,7 @@ from smalltune.engine.flops import Work, learning
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.memory import Budget, is_out_of_memory
 from smalltune.engine.packing import pack
+from smalltune.engine.routes import route_of
 from smalltune.engine.segments import Segments
 
 __all__ = ["Accumulation"]
@@ -50,6 +51,7 @@ class Accumulation:
         self.device = next(model.parameters()).device.type
         self.lengths = data.lengths - 1
         self.watched = False
+        self.packs: bool | None = None  # not known before the model is in training mode
         self.budget = Budget(1)
         self.use(budget)
 
@@ -76,7 +78,10 @@ class Accumulation:
 
     def parts(self, batch: Batch) -> list[Batch]:
         """Return the micro-batches of a batch, shortest segments first."""
-        return [batch[part] for part in by_tokens(self.lengths[batch], self.budget.tokens)]
+        if self.packs is None:
+            self.packs = route_of(self.model, int(self.lengths.max())) != "padded"
+        lengths = self.lengths[batch]
+        return [batch[p] for p in by_tokens(lengths, self.budget.tokens, padded=not self.packs)]
 
     def use(self, budget: Budget) -> None:
         """Take another budget, such as the one that an interrupted run has found."""

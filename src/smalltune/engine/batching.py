@@ -38,15 +38,20 @@ def epoch_order(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def by_tokens(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield batches, shortest segments first, of at most `budget` tokens after padding.
+def by_tokens(
+    lengths: NDArray[np.int64], budget: int, *, padded: bool = True
+) -> Iterator[NDArray[np.int64]]:
+    """Yield batches, shortest segments first, of at most `budget` tokens, with padding or without.
 
     A longer segment is a batch of its own.
     """
     order = np.argsort(lengths, kind="stable")
+    tokens = np.cumsum([0, *lengths[order]])
     start = 0
     for stop in range(1, len(order) + 1):
-        full = stop == len(order) or lengths[order[stop]] * (stop + 1 - start) > budget
-        if full:
-            yield order[start:stop]
-            start = stop
+        if stop < len(order):
+            rows, longest = stop + 1 - start, lengths[order[stop]]
+            if (rows * longest if padded else tokens[stop + 1] - tokens[start]) <= budget:
+                continue
+        yield order[start:stop]
+        start = stop

@@ -54,6 +54,7 @@ class Buffer:
         shape = (self.layers, 2, n, self.heads // self.groups, room, self.dim)
         size = int(np.prod(shape))
         if size > len(self.memory):
+            self.kept = self.memory = self.memory[:0].clone()  # not beside the larger one
             self.memory = torch.empty(size, dtype=self.dtype, device=self.device)
         self.kept = self.memory[:size].view(shape)
         self.filled, self.steps = self.width, 0

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from smalltune.core.errors import EngineError
 from smalltune.engine.choosing import Wanted, best_of_logits
+from smalltune.engine.fronts import as_cache, front_of
 from smalltune.engine.fused import hooked
+from smalltune.engine.rotation import rotation_moves
 
-__all__ = ["Best", "Cache", "LibraryCache", "Texts", "rotation_moves"]
+__all__ = ["Best", "Cache", "LibraryCache", "Texts"]
 
 POSITIONAL = ("DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer")
 """Transformers' cache layers that hold one entry per position, so that padding can be masked."""
@@ -24,9 +26,6 @@ POSITIONAL = ("DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer")
 Texts = Sequence[NDArray[np.int32]]
 Best = tuple[Any, Any]
 """Log-probabilities in float64 and tokens, best first."""
-
-MOVING = ("dynamic", "longrope")
-"""Rotary embeddings whose angles depend on the longest row of the batch."""
 
 
 class Cache(Protocol):
@@ -73,6 +72,11 @@ class LibraryCache:
         self.mixes = self.caches and {"attention_mask", "position_ids"} <= set(takes)
         self.mixes = self.mixes and _sees_no_padding(model.config)
         self.extra = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
+        self.front = front_of(model)
+        if self.front and not self.mixes:
+            raise EngineError(
+                f"a {type(model).__name__} does not write behind virtual tokens: choose `lora`"
+            )
 
     def held(self, lengths: NDArray[np.int64], beams: int, longest: int) -> NDArray[np.int64]:
         """Return the positions that each prompt takes up: every beam has a copy of it."""
@@ -87,9 +91,13 @@ class LibraryCache:
         mask = np.zeros_like(ids)
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :], mask[row, width - len(prompt) :] = prompt, 1
+        self.cache = None
+        if self.front:
+            states = self.front.states(self.model)
+            self.cache = as_cache(self.model, states, len(prompts))
+            mask = np.pad(mask, ((0, 0), (self.front.length, 0)), constant_values=1)
         self.ids = torch.from_numpy(ids).to(self.device)
         self.mask = None if mask.all() else torch.from_numpy(mask).to(self.device)
-        self.cache = None
         self.rows = torch.arange(len(prompts), device=self.device)
         self.beams, self.wanted = 1, wanted
         return self._read(self.ids)
@@ -140,13 +148,3 @@ def _sees_no_padding(config: Any) -> bool:
     if rotation_moves(config.get_text_config()):
         return False
     return all(type(layer).__name__ in POSITIONAL for layer in DynamicCache(config=config).layers)
-
-
-def rotation_moves(config: Any) -> bool:
-    """Return whether a token's rotary angles depend on the longest text of its batch.
-
-    Some models have one kind of rotation per type of layer.
-    """
-    given = getattr(config, "rope_parameters", None) or {}
-    kinds = [given, *(each for each in given.values() if isinstance(each, dict))]
-    return any(each.get("rope_type") in MOVING for each in kinds)

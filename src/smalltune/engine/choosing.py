@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from smalltune.engine.held import computed_in, is_linear
+
 __all__ = ["Wanted", "best_of_head", "best_of_logits"]
 
 WIDTH = 4096
@@ -31,16 +33,18 @@ def best_of_head(head: Any, states: Any, wanted: Wanted) -> tuple[Any, Any]:
     """
     import torch
 
-    if type(head) is not torch.nn.Linear or head._forward_hooks or head._forward_pre_hooks:
+    if not is_linear(head) or head._forward_hooks or head._forward_pre_hooks:
         return best_of_logits(head(states), wanted)
-    rows = head.weight.shape[0]
-    width = WIDTH if states.device.type == "cpu" else rows
+    rows, device = head.weight.shape[0], states.device.type
+    held = head.weight.dtype != computed_in(head) and not torch.is_autocast_enabled(device)
+    width = WIDTH if device == "cpu" else rows
 
     def pieces() -> Iterator[Any]:
         for start in range(0, rows, width):
             piece = slice(start, start + width)
             bias = None if head.bias is None else head.bias[piece]
-            yield torch.nn.functional.linear(states, head.weight[piece], bias)
+            weight = head.weight[piece].to(states.dtype) if held else head.weight[piece]
+            yield torch.nn.functional.linear(states, weight, bias)
 
     return _best(pieces(), wanted)
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.engine.buffers import Buffer
-from smalltune.engine.caches import Best, Texts, rotation_moves
+from smalltune.engine.caches import Best, Texts
 from smalltune.engine.choosing import Wanted, best_of_head
 from smalltune.engine.fused import linear
 from smalltune.engine.head import head_of
@@ -36,7 +36,7 @@ AT_ONCE = 1024
 
 def decodes_lean(model: Any) -> bool:
     """Return whether `LeanCache` gives a model's own next tokens."""
-    return fits(model) and not rotation_moves(model.config)
+    return fits(model)
 
 
 class LeanCache:
@@ -52,15 +52,15 @@ class LeanCache:
         self.head, self.wanted = head_of(model), Wanted(1)
         config = self.decoder.config
         self.layers = self.decoder.layers[: config.num_hidden_layers]
-        attention, weight = self.layers[0].self_attn, next(model.parameters())
-        self.device, self.dim, dtype = weight.device, attention.head_dim, weight.dtype
+        attention, vector = self.layers[0].self_attn, next(_vectors(model))
+        self.device, self.dim, dtype = vector.device, attention.head_dim, vector.dtype
         if torch.is_autocast_enabled(self.device.type):
             dtype = torch.get_autocast_dtype(self.device.type)
         self.buffer = Buffer(
             len(self.layers), config.num_attention_heads, attention.num_key_value_groups,
             self.dim, attention.scaling, dtype, self.device,
         )  # fmt: skip
-        if prefix.length:
+        if prefix.kept is not None:
             self.buffer.share(prefix.kept)
 
     def held(self, lengths: NDArray[np.int64], beams: int, longest: int) -> NDArray[np.int64]:
@@ -80,8 +80,8 @@ class LeanCache:
             batch = np.arange(rows.start, rows.stop)
             packed = pack_prompts(whole, batch, self.device.type, skip=skip)
             kept: States = []
-            context = self.prefix.kept if skip else None
-            states.append(lean_states(self.model, packed, context=context, kept=kept))
+            behind, context = packed.behind(self.prefix.front), self.prefix.kept
+            states.append(lean_states(self.model, behind, context=context, kept=kept))
             self.buffer.write(rows, packed.positions - skip, kept)
         return best_of_head(self.head, torch.cat(states), wanted)
 
@@ -127,6 +127,11 @@ class LeanCache:
         starts = np.flatnonzero(np.diff(pieces, prepend=-1)).tolist()
         for start, stop in zip(starts, [*starts[1:], len(lengths)], strict=True):
             yield slice(start, stop)
+
+
+def _vectors(model: Any) -> Iterator[Any]:
+    """Yield the parameters that are never held in another format than the states'."""
+    return (parameter for parameter in model.parameters() if parameter.dim() == 1)
 
 
 def _turned(states: Any, cos: Any, sin: Any) -> Any:

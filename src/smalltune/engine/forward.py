@@ -3,6 +3,7 @@
 from typing import Any
 
 from smalltune.engine.attention import Unfit
+from smalltune.engine.fronts import as_cache, front_of
 from smalltune.engine.head import cross_entropy, head_of, log_probs
 from smalltune.engine.lean import lean_states
 from smalltune.engine.packing import Packed
@@ -16,16 +17,21 @@ def hidden_at(model: Any, packed: Packed, *, route: str | None = None) -> Any:
 
     The route is the fastest that fits the model (`engine.routes`) unless one is named.
     """
-    way = route or route_of(model, max(packed.lengths))
+    front = front_of(model)
+    before = front.length if front else 0
+    way = route or route_of(model, before + max(packed.lengths))
+    states = front.states(model) if front else None
     if way == "lean":
-        return lean_states(model, packed)
+        return lean_states(model, packed.behind(before), context=states)
     if way == "packed":
         try:
-            return packed_states(model, packed)
+            cache = as_cache(model, states) if states else None
+            return packed_states(model, packed.behind(before), cache=cache)
         except Unfit:  # attention dropout, which the trial could not meet
             if route:
                 raise
-    return padded_states(model, packed)
+    cache = as_cache(model, states, len(packed.lengths)) if states else None
+    return padded_states(model, packed, cache=cache)
 
 
 def answer_loss(

@@ -7,7 +7,24 @@ short enough to be differentiated by hand. They are for float32; other formats t
 from functools import cache
 from typing import Any
 
-__all__ = ["linear", "norm", "rotated"]
+from smalltune.engine.held import computed_in, is_linear, product, through
+
+__all__ = ["embedded", "hooked", "linear", "norm", "rotated"]
+
+
+def embedded(module: Any, ids: Any, head: Any) -> Any:
+    """Return the embeddings [.., d] of tokens [..].
+
+    Where the head shares the table, its gradient covers every row already: the rows of the batch
+    are then added to it as a sparse one, without a second table of zeros.
+    """
+    import torch
+
+    plain = type(module) is torch.nn.Embedding and "forward" not in vars(module)
+    tied = head is not None and getattr(head, "weight", None) is module.weight
+    if not (plain and tied) or hooked(module) or module.max_norm or module.scale_grad_by_freq:
+        return module(ids)
+    return torch.nn.functional.embedding(ids, module.weight, module.padding_idx, sparse=True)
 
 
 def norm(module: Any, states: Any) -> Any:
@@ -40,7 +57,7 @@ def linear(module: Any, states: Any) -> Any:
     """Return what a linear layer makes of states [.., d], with or without one LoRA of PEFT's.
 
     The update of Hu et al. (2022) is added to the product in place. Anything but a plain adapter
-    over a frozen matrix in float32 is called as it is.
+    in float32 over a frozen matrix is called as it is.
     """
     adapter = _adapter(module, states)
     if adapter is None:
@@ -75,16 +92,14 @@ def _adapter(module: Any, states: Any) -> tuple[Any, Any, Any, Any, float] | Non
     if module.disable_adapters or module.merged or "forward" in vars(module):
         return None
     pieces = (base, down, up)
-    if any(type(p) is not torch.nn.Linear or hooked(p) for p in pieces) or hooked(module):
+    if not all(is_linear(p) and not hooked(p) for p in pieces) or hooked(module):
         return None
-    weights = [base.weight, down.weight, up.weight, states]
     if base.weight.requires_grad or down.bias is not None or up.bias is not None:
         return None
     if base.bias is not None and base.bias.requires_grad:
         return None
-    if any(w.dtype != torch.float32 for w in weights) or torch.is_autocast_enabled(
-        states.device.type
-    ):
+    formats = {computed_in(base), down.weight.dtype, up.weight.dtype, states.dtype}
+    if formats != {torch.float32} or torch.is_autocast_enabled(states.device.type):
         return None
     return base, down.weight, up.weight, module.lora_dropout[name], module.scaling[name]
 
@@ -153,11 +168,11 @@ def _lora() -> Any:
         ) -> Any:
             met = (x if dropped is None else dropped).flatten(0, -2)
             inner = met @ down.T
-            product = torch.nn.functional.linear(x, weight, bias)
-            product.flatten(0, -2).addmm_(inner, up.T, alpha=scale)
+            found = product(x, weight, bias)
+            found.flatten(0, -2).addmm_(inner, up.T, alpha=scale)
             ctx.save_for_backward(met, weight, down, up, inner)
             ctx.scale, ctx.apart, ctx.shape = scale, dropped is not None, x.shape
-            return product
+            return found
 
         @staticmethod
         def backward(ctx: Any, gradient: Any) -> Any:
@@ -168,7 +183,7 @@ def _lora() -> Any:
             of_down = within.T @ met
             towards = of_dropped = None
             if ctx.needs_input_grad[0]:
-                towards = gradient @ weight
+                towards = through(gradient, weight)
                 if not ctx.apart:
                     towards.flatten(0, -2).addmm_(within, down)
             if ctx.apart and ctx.needs_input_grad[1]:

@@ -18,6 +18,8 @@ from smalltune.engine.beams import Beams
 from smalltune.engine.caches import Cache, LibraryCache, Texts
 from smalltune.engine.choosing import Wanted
 from smalltune.engine.decoding import LeanCache, decodes_lean
+from smalltune.engine.fitting import in_batches
+from smalltune.engine.fronts import front_of
 from smalltune.engine.prefixes import prefix_of
 from smalltune.engine.segments import Segments
 
@@ -83,22 +85,32 @@ def generate(
 
     if not len(prompts):
         return []
-    limits = _limits(model, prompts.lengths, decoding.longest)
+    front = front_of(model)
+    behind = prompts.lengths + (front.length if front else 0)
+    limits = _limits(model, behind, decoding.longest)
     ending = sorted({int(token) for token in ends if token >= 0})
     _refuse_beams(model, decoding.beams, len(ending))
     made: list[tuple[list[int], float]] = [([], math.nan)] * len(prompts)
     with torch.inference_mode():
         cache = _cache(model, prompts, int((prompts.lengths + limits).max()))
-        for batch in _batches(cache, prompts.lengths, decoding, budget):
+        stops = torch.tensor(ending, dtype=torch.int64, device=cache.device)
+
+        def answer(batch: NDArray[np.int64]) -> None:
             texts = [prompts[i] for i in batch]
             most = torch.from_numpy(limits[batch]).to(cache.device)
-            stops = torch.tensor(ending, dtype=torch.int64, device=cache.device)
             if decoding.beams == 1:
                 found = _greedy(cache, texts, most, stops)
             else:
                 found = _beam_search(cache, texts, decoding, most, stops)
             for index, one in zip(batch, found, strict=True):
                 made[index] = one
+
+        def cut(items: NDArray[np.int64], positions: int) -> Iterator[NDArray[np.int64]]:
+            batches = _batches(cache, prompts.lengths[items], decoding, positions)
+            return (items[batch] for batch in batches)
+
+        held = cache.held(prompts.lengths, decoding.beams, decoding.longest)
+        in_batches(held, budget, answer, cut=cut)
     return [_generated(index, *one, ending) for index, one in enumerate(made)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from smalltune.engine.fused import hooked
+from smalltune.engine.held import computed_in, is_linear, product, through
 
 __all__ = ["cross_entropy", "head_of", "log_probs", "some_logits"]
 
@@ -35,7 +36,7 @@ def head_of(model: Any) -> Any:
         weight = head.weight
         with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
             states = torch.linspace(-2, 2, weight.shape[1], device=weight.device)[None]
-            states = states.to(weight.dtype)
+            states = states.to(computed_in(head))
             _wholes[model] = torch.equal(head(states), _Whole(model)(states))
     return head if _wholes[model] else _Whole(model)
 
@@ -79,9 +80,10 @@ def some_logits(head: Any, states: Any, tokens: list[int]) -> Any:
 
     if not _plain(head):
         return torch.cat([head(states[part])[:, tokens].float() for part in _pieces(head, states)])
-    weight, bias = head.weight, head.bias
-    few = None if bias is None else bias[tokens]
-    return torch.nn.functional.linear(states, weight[tokens], few).float()
+    weight, few = head.weight[tokens], None if head.bias is None else head.bias[tokens]
+    if computed_in(head) != weight.dtype and not torch.is_autocast_enabled(states.device.type):
+        return product(states, weight, few)
+    return torch.nn.functional.linear(states, weight, few).float()
 
 
 class _Whole:
@@ -118,9 +120,7 @@ class _Answer:
 
 
 def _plain(head: Any) -> bool:
-    import torch
-
-    return type(head) is torch.nn.Linear and not hooked(head) and "forward" not in vars(head)
+    return is_linear(head) and not hooked(head) and "forward" not in vars(head)
 
 
 def _pieces(head: Any, states: Any) -> Iterator[slice]:
@@ -141,25 +141,26 @@ def _function() -> Any:
         def forward(
             ctx: Any, states: Any, head: Any, weight: Any, bias: Any, targets: Any, over: int
         ) -> Any:
-            kind = _format(states, weight)
-            low, matrix = states.to(kind), weight.to(kind)
+            kind = _format(states, head)
+            low, matrix = states.to(kind), _at_most(weight, kind)
             offset = None if bias is None else bias.to(kind)
             wanted = [ctx.needs_input_grad[place] for place in (0, 2, 3)]
             of_states = torch.empty_like(states) if wanted[0] else None
             of_weight = of_bias = None
             total = states.new_zeros((), dtype=torch.float32)
             for part in _pieces(head, states):
-                logits = torch.nn.functional.linear(low[part], matrix, offset).float()
+                logits = product(low[part], matrix, offset).float()
                 total += _slope(logits, targets[part, None], any(wanted), over)
                 slope = logits.to(kind)
                 if of_states is not None:
-                    of_states[part] = slope @ matrix
+                    of_states[part] = through(slope, matrix)
                 if wanted[1]:
                     of_weight = _plus_product(of_weight, slope.T, low[part], weight.dtype)
                 if wanted[2]:
                     added = slope.sum(0).to(bias.dtype)
                     of_bias = added if of_bias is None else of_bias.add_(added)
             ctx.save_for_backward(of_states, of_weight, of_bias)
+            ctx.leaf = weight if weight.is_leaf else None
             return total / over
 
         @staticmethod
@@ -167,17 +168,39 @@ def _function() -> Any:
             slopes = ctx.saved_tensors
             if gradient.is_cuda or float(gradient) != 1.0:
                 slopes = tuple(None if slope is None else slope.mul_(gradient) for slope in slopes)
-            return slopes[0], None, slopes[1], slopes[2], None, None
+            of_states, of_weight, of_bias = slopes
+            return of_states, None, _kept(ctx.leaf, of_weight), of_bias, None, None
 
     return CrossEntropy
 
 
-def _format(states: Any, weight: Any) -> Any:
+def _kept(weight: Any, gradient: Any) -> Any:
+    """Add to the gradient of a weight that is a leaf, now; return what is left for autograd.
+
+    Autograd would first sum all gradients of a table that is head and embedding, in a copy.
+    """
+    if weight is None or gradient is None:
+        return gradient
+    if weight.grad is None:
+        weight.grad = gradient
+    else:
+        weight.grad.add_(gradient)
+    return None
+
+
+def _format(states: Any, head: Any) -> Any:
     """Return the number format in which a head computes here."""
     import torch
 
     device = states.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return computed_in(head)
+
+
+def _at_most(weight: Any, kind: Any) -> Any:
+    """Return a matrix in a number format, or as it is held where that takes less room."""
+    return weight if weight.dtype.itemsize < kind.itemsize else weight.to(kind)
 
 
 def _plus_product(total: Any, one: Any, other: Any, kind: Any) -> Any:

@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from smalltune.engine.attention import attend
-from smalltune.engine.fused import hooked, linear, norm, rotated
+from smalltune.engine.fused import embedded, hooked, linear, norm, rotated
 from smalltune.engine.layout import Layout, layout_of
 from smalltune.engine.packing import Packed
+from smalltune.engine.rotation import rotation_moves
 
 __all__ = ["States", "fits", "lean_states"]
 
@@ -27,7 +28,8 @@ def fits(model: Any) -> bool:
     """Return whether this forward is the model's own.
 
     It is not for another architecture, where somebody hooked or replaced a decoder layer or its
-    attention, which are never called here, and where attention has dropout or a window.
+    attention, which are never called here, where attention has dropout or a window, and where the
+    rotary angles depend on what else is read.
     """
     decoder = model.get_decoder()
     family = type(decoder).__name__.removesuffix("Model")
@@ -36,7 +38,7 @@ def fits(model: Any) -> bool:
     config = model.config
     if set(getattr(config, "layer_types", None) or ()) - {"full_attention"}:
         return False
-    if config.attention_dropout and decoder.training:
+    if rotation_moves(config) or (config.attention_dropout and decoder.training):
         return False
     return all(
         _own(layer, family, "DecoderLayer") and _own(layer.self_attn, family, "Attention")
@@ -55,7 +57,7 @@ def lean_states(
     decoder = model.get_decoder()
     depth = decoder.config.num_hidden_layers
     layers = decoder.layers[:depth]
-    states = decoder.embed_tokens(packed.ids[None])
+    states = embedded(decoder.embed_tokens, packed.ids[None], model.get_output_embeddings())
     tables = decoder.rotary_emb(states, packed.positions[None])
     cos, sin = (table.unsqueeze(2) for table in tables)
     heads = decoder.config.num_attention_heads

@@ -5,10 +5,11 @@ rounding only. So that even the bits stay, it does not follow the free memory wh
 suffices: on a CPU, products of a few hundred rows already run at full speed.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from smalltune.core.groups import GROUPS, OWN, memory_left
 
 __all__ = [
     "Budget", "activation_bytes", "budget_for", "experts_met", "free_memory", "is_out_of_memory",
@@ -16,7 +17,11 @@ __all__ = [
 ]  # fmt: skip
 
 USUAL_BYTES, USUAL_TOKENS = 256 << 20, 512
-"""On a CPU a micro-batch has so many bytes of activations, or so many tokens if that is more."""
+"""On a CPU a micro-batch has so many bytes of activations, or so many tokens if that is more.
+
+To the bytes come as many as training holds anyway (`TRAINED_BYTES`): each micro-batch adds to the
+gradient of every trained parameter once more, which few tokens do not pay for.
+"""
 
 MOST_TOKENS = 1 << 16
 SHARE = 0.5
@@ -55,12 +60,13 @@ def budget_for(model: Any, longest: int, *, free: int | None = None) -> Budget:
     left = _free_on(device) if free is None else free
     room = max(0, SHARE * (left - TRAINED_BYTES * trained))
     each = activation_bytes(model)
-    usual = max(USUAL_BYTES // each, USUAL_TOKENS) if device.type == "cpu" else MOST_TOKENS
+    usual = max((USUAL_BYTES + TRAINED_BYTES * trained) // each, USUAL_TOKENS)
+    usual = usual if device.type == "cpu" else MOST_TOKENS
     fitting = int(room // each)
     if fitting < longest and fitting < usual:
         fitting = int(room // activation_bytes(model, checkpointing=True))
         return Budget(largest_power(min(usual, fitting)), checkpointing=True)
-    return Budget(largest_power(min(usual, fitting)))
+    return Budget(usual if usual <= fitting else largest_power(fitting))
 
 
 def activation_bytes(model: Any, *, checkpointing: bool = False) -> int:
@@ -91,14 +97,11 @@ def experts_met(model: Any, experts: int) -> int:
     return int(met or experts)
 
 
-def free_memory(
-    groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
-) -> int:
+def free_memory(root: Path = GROUPS, own: Path = OWN) -> int:
     """Return the bytes that are free: the machine's, or a container's or a batch job's if fewer."""
     import psutil
 
-    free = int(psutil.virtual_memory().available)
-    return min([free, *_left_in_groups(groups, own)])
+    return min([int(psutil.virtual_memory().available), *memory_left(root, own)])
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -123,33 +126,3 @@ def _free_on(device: Any) -> int:
         return free_memory()
     kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0] + kept)
-
-
-def _left_in_groups(groups: Path, own: Path) -> Iterator[int]:
-    """Yield what is left in each control group that the process is in, of version 2 or 1."""
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        lines = []
-    for line in ["0::/", "0:memory:/", *lines]:
-        _, kinds, path = line.split(":", 2)
-        if kinds not in ("", "memory"):
-            continue
-        names = ("memory.max", "memory.current", "file")
-        old = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
-        folder = groups / kinds / path.strip("/")
-        while folder != groups.parent:
-            left = _left(folder, *(old if kinds else names))
-            if left is not None:
-                yield left
-            folder = folder.parent
-
-
-def _left(folder: Path, limit: str, used: str, cached: str) -> int | None:
-    """Return what is left in one control group; memory that only caches files counts as free."""
-    try:
-        most, now = int((folder / limit).read_text()), int((folder / used).read_text())
-        rows = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        return max(0, most - now + {name: int(value) for name, value in rows}[cached])
-    except (OSError, ValueError, KeyError):
-        return None

@@ -1,7 +1,7 @@
 """Packing: a batch of segments end to end in one row, and where in it something is read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,10 @@ class Packed:
     items: tuple[int, ...]
     owners: Any
     branches: Any = None
+
+    def behind(self, tokens: int) -> "Packed":
+        """Return the batch with so many tokens before each segment that are not part of it."""
+        return replace(self, positions=self.positions + tokens) if tokens else self
 
 
 def pack(segments: Segments, batch: Batch, device: str, *, skip: int = 0) -> Packed:

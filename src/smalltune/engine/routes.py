@@ -17,9 +17,11 @@ from weakref import WeakKeyDictionary
 from smalltune.core.errors import EngineError
 from smalltune.engine import lean
 from smalltune.engine.attention import Unfit, packed_attention
+from smalltune.engine.dropped_attention import forms_probabilities
 from smalltune.engine.fused import hooked
 from smalltune.engine.layout import layout_of
 from smalltune.engine.packing import Packed, pack_prompts
+from smalltune.engine.rotation import still_until
 from smalltune.engine.segments import Segments
 
 __all__ = ["ROUTES", "packed_states", "padded_states", "route_of"]
@@ -36,13 +38,18 @@ def route_of(model: Any, longest: int = 0) -> str:
     """Return the fastest route that gives a model's own hidden states.
 
     `longest` is the longest segment with what stands before it: where the model's attention
-    reaches less far, only the padded route is right.
+    reaches less far, or its rotary angles are others from some length on, only the padded route
+    is right. So it is in training where attention drops probabilities.
     """
     if lean.fits(model):
         return "lean"
     config = model.config.get_text_config()
     reach = [getattr(config, name, None) or longest for name in SPANS]
-    return "packed" if longest <= min(reach) and _takes_packed(model) else "padded"
+    if longest > min(*reach, still_until(config)):
+        return "padded"
+    if model.get_decoder().training and forms_probabilities(model):
+        return "padded"
+    return "packed" if _takes_packed(model) else "padded"
 
 
 def packed_states(model: Any, packed: Packed, *, cache: Any = None) -> Any:
@@ -67,8 +74,10 @@ def packed_states(model: Any, packed: Packed, *, cache: Any = None) -> Any:
     return states[0].index_select(0, packed.read)
 
 
-def padded_states(model: Any, packed: Packed) -> Any:
+def padded_states(model: Any, packed: Packed, *, cache: Any = None) -> Any:
     """Return the last hidden states [S, d] by the padded route.
+
+    `cache` is a Transformers cache of what stands before each row, in as many rows.
 
     No attention mask is passed: padding is on the right and the model is causal. Raises
     EngineError for branches, which only a mask could tell apart.
@@ -82,7 +91,8 @@ def padded_states(model: Any, packed: Packed) -> Any:
     owners = torch.arange(len(lengths), device=device).repeat_interleave(lengths)
     grid = packed.ids.new_zeros(len(lengths), max(packed.lengths))
     grid[owners, packed.positions] = packed.ids
-    states = model.get_decoder()(input_ids=grid, use_cache=False).last_hidden_state
+    given = {"use_cache": cache is not None, "past_key_values": cache}
+    states = model.get_decoder()(input_ids=grid, **given).last_hidden_state
     return states[:, -grid.shape[1] :][packed.owners, packed.positions[packed.read]]
 
 

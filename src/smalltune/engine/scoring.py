@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.engine.batching import by_tokens
 from smalltune.engine.endings import Endings, fed_tokens, pack_endings
+from smalltune.engine.fitting import in_batches
 from smalltune.engine.head import head_of, log_probs, some_logits
 from smalltune.engine.packing import pack, pack_prompts
 from smalltune.engine.prefixes import prefix_of
@@ -55,12 +55,15 @@ def ending_log_probs(model: Any, prompts: Segments, endings: Endings) -> list[ND
         if prefix.route == "padded":
             return _one_by_one(model, prompts, endings)
         head, device = head_of(model), _device(model)
-        for batch in by_tokens(fed_tokens(prompts, endings, prefix.length), _budget(device)):
+
+        def score(batch: NDArray[np.int64]) -> None:
             packed, asked = pack_endings(prompts, endings, batch, device, skip=prefix.length)
             rows, targets = (torch.from_numpy(a).to(device) for a in (asked.rows, asked.targets))
             values = log_probs(head, prefix.hidden_at(packed), targets, rows).double().cpu().numpy()
             for owner, which, value in zip(asked.owners, asked.which, values, strict=True):
                 found[packed.items[owner]][which] += value
+
+        in_batches(fed_tokens(prompts, endings, prefix.length), _budget(device), score)
     return found
 
 
@@ -75,14 +78,17 @@ def log_likelihoods(model: Any, segments: Segments) -> NDArray[np.float64]:
         longest = int(segments.lengths.max(initial=0))
         prefix = prefix_of(model, segments, before, longest=longest)
         head = head_of(model)
-        for batch in by_tokens(segments.lengths - prefix.length, _budget(device)):
+
+        def score(batch: NDArray[np.int64]) -> None:
             packed = pack(segments, batch, device, skip=prefix.length)
             if not packed.items:
-                continue
+                return
             states = prefix.hidden_at(packed)
             values = log_probs(head, states, packed.targets).double().cpu().numpy()
             owners = packed.owners.cpu().numpy()
             found[list(packed.items)] = np.bincount(owners, values)
+
+        in_batches(segments.lengths - prefix.length, _budget(device), score)
     return found
 
 
@@ -96,10 +102,13 @@ def _first_tokens(model: Any, prompts: Segments, tokens: list[int]) -> Any:
         longest = int(prompts.lengths.max(initial=0))
         prefix = prefix_of(model, prompts, longest, longest=longest)
         head = head_of(model)
-        for batch in by_tokens(prompts.lengths - prefix.length, _budget(device)):
+
+        def score(batch: NDArray[np.int64]) -> None:
             packed = pack_prompts(prompts, batch, device, skip=prefix.length)
             states = prefix.hidden_at(packed)
             scores[list(packed.items)] = some_logits(head, states, tokens).cpu()
+
+        in_batches(prompts.lengths - prefix.length, _budget(device), score)
     return scores
 
 

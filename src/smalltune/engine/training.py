@@ -15,7 +15,7 @@ from smalltune.engine.accumulation import Accumulation
 from smalltune.engine.batching import epoch_order
 from smalltune.engine.checkpoint import Pace, read_checkpoint, write_checkpoint
 from smalltune.engine.dropout import dropout_per_item
-from smalltune.engine.dropped_attention import forms_probabilities
+from smalltune.engine.fitting import telling
 from smalltune.engine.flops import Work, flops_of
 from smalltune.engine.memory import Budget, budget_for, is_out_of_memory
 from smalltune.engine.optimisers import optimiser_of
@@ -69,6 +69,11 @@ def train(
         masks = stack.enter_context(dropout_per_item(model, seed))
         longest = int(data.lengths.max())
         given = micro_batch and Budget(micro_batch)
+
+        def tell(text: str) -> None:
+            progress({"event": "memory", "said": text})
+
+        stack.enter_context(telling(tell))
         accumulation = Accumulation(
             model,
             data,
@@ -76,7 +81,7 @@ def train(
             masks,
             cast=precision(dtype, next(model.parameters()).device.type),
             before=before_step,
-            tell=lambda text: progress({"event": "memory", "said": text}),
+            tell=tell,
         )
         stack.callback(accumulation.close)
         loop = _Loop(model, data, dev, options, seed, work, accumulation, progress, after_step)
@@ -130,7 +135,7 @@ class _Loop:
         """Take all steps that are left, with a checkpoint now and then."""
         self.model.train()
         route = route_of(self.model, int(self.lengths.max()) - 1)
-        self.packs = route != "padded" and not forms_probabilities(self.model)
+        self.packs = route != "padded"
         epoch, batches = -1, []
         while self.state["step"] < self.steps and not self.state["stopped"]:
             step = self.state["step"]

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from smalltune.core.errors import StudyError
+from smalltune.models.near_cuts import near_cuts
 
 __all__ = ["Cutter", "batch"]
 
@@ -26,7 +27,8 @@ class Cutter:
     texts of a row are cut to the same number of characters, the largest that fits, so that the
     longest loses first; those named in `uncut`, as a question, stay whole. They keep their first
     characters, with `keep_end` their last ones. The number is found by bisection, and for all rows
-    at once, because a tokeniser is at its best with many texts.
+    at once, because a tokeniser is at its best with many texts. With `decode`, which returns the
+    text of tokens, most rows are spared it (see `near_cuts`).
 
     Of an enormous text only as much is tried as it takes to see that it does not fit: that more
     of a text has no fewer tokens is presumed. What lies beyond is counted and not kept.
@@ -37,14 +39,18 @@ class Cutter:
     room: int
     uncut: frozenset[str] = frozenset()
     keep_end: bool = False
+    decode: Callable[[list[int]], str] | None = None
 
-    def fit(self, rows: Sequence[Fields]) -> tuple[list[list[int]], list[int]]:
+    def fit(
+        self, rows: Sequence[Fields], names: Sequence[str] = ()
+    ) -> tuple[list[list[int]], list[int]]:
         """Return the tokens of each row's prompt, and how many they were before the cut.
 
         What lies beyond the characters that were tried is counted in pieces of AT_ONCE, so that
         memory is bounded: each border between two may shift the count by a token or so.
 
-        Raises StudyError when a prompt does not fit even without the texts that may be cut.
+        Raises StudyError when a prompt does not fit even without the texts that may be cut, with
+        the first such row's name, where `names` has one for each row.
         """
         seen = [min(self._longest(fields), self.room * CHARACTERS) for fields in rows]
         tokens = self._tokens(rows, seen)
@@ -60,16 +66,56 @@ class Cutter:
                 tokens[i] = ids
         lengths = [len(ids) for ids in tokens]
         over = [i for i, length in enumerate(lengths) if length > self.room]
-        cut = self._cut([rows[i] for i in over], [seen[i] for i in over])
-        for i, ids in zip(over, cut, strict=True):
-            tokens[i] = ids
+        cut = self._cut([rows[i] for i in over], [seen[i] for i in over], [tokens[i] for i in over])
+        self._need_all([names[i] for i in over] if names else [], cut)
+        for i, shorter in zip(over, cut, strict=True):
+            tokens[i] = shorter or []
         for i in over:
             if seen[i] < self._longest(rows[i]):
                 lengths[i] += self._beyond(rows[i], seen[i])
         return tokens, lengths
 
-    def _cut(self, rows: Sequence[Fields], too_long: Sequence[int]) -> list[list[int]]:
-        """Return the prompts with as many characters as fit; `too_long` ones do not."""
+    def _cut(
+        self, rows: Sequence[Fields], too_long: Sequence[int], tokens: Sequence[list[int]]
+    ) -> list[list[int] | None]:
+        """Return the prompts with as many characters as fit; `too_long` ones make the `tokens`.
+
+        None stands where none at all fits.
+        """
+        near = self._near(rows, too_long, tokens)
+        rest = [i for i in range(len(rows)) if i not in near]
+        found = self._bisected([rows[i] for i in rest], [too_long[i] for i in rest])
+        by_row = {**near, **dict(zip(rest, found, strict=True))}
+        return [by_row[i] for i in range(len(rows))]
+
+    def _near(
+        self, rows: Sequence[Fields], too_long: Sequence[int], tokens: Sequence[list[int]]
+    ) -> dict[int, list[int]]:
+        """Return the prompts that were cut by looking at the words around the cut, by place."""
+        names = [name for name in rows[0] if name not in self.uncut] if rows else []
+        if self.decode is None or self.keep_end or len(names) != 1:
+            return {}
+        (name,) = names
+
+        def sizes(texts: Mapping[int, str]) -> dict[int, int]:
+            made = self._encoded({**rows[i], name: text} for i, text in texts.items())
+            return dict(zip(texts, map(len, made), strict=True))
+
+        bare = sizes(dict.fromkeys(range(len(rows)), ""))
+        frames = [(bare[i], len(self.render({**row, name: ""}))) for i, row in enumerate(rows)]
+        texts = [row[name] for row in rows]
+        cuts = near_cuts(texts, tokens, frames, too_long, self.room, self.decode, sizes)
+        places = list(cuts)
+        there = self._tokens([rows[i] for i in places], [cuts[i] for i in places])
+        beyond = sizes({i: texts[i][: at + 1] for i, at in cuts.items()})
+        return {
+            i: ids
+            for i, ids in zip(places, there, strict=True)
+            if len(ids) <= self.room < beyond[i]
+        }
+
+    def _bisected(self, rows: Sequence[Fields], too_long: Sequence[int]) -> list[list[int] | None]:
+        """Return what `_cut` does, by bisection."""
         low, high = [0] * len(rows), [self._longest(fields) for fields in rows]
         best: list[list[int] | None] = [None] * len(rows)
         while still := [i for i in range(len(rows)) if low[i] <= high[i]]:
@@ -82,13 +128,20 @@ class Cutter:
                     low[i], best[i] = middle[i] + 1, fitting[i]
                 else:
                     high[i] = middle[i] - 1
-        found = [ids for ids in best if ids is not None]
-        if len(found) < len(best):
-            more = f" with its {' and '.join(sorted(self.uncut))}" if self.uncut else ""
-            raise StudyError(
-                f"the prompt alone{more} does not fit into a context of {self.room} tokens"
-            )
-        return found
+        return best
+
+    def _need_all(self, names: Sequence[str], found: Sequence[list[int] | None]) -> None:
+        lost = [place for place, ids in enumerate(found) if ids is None]
+        if not lost:
+            return
+        which = f"item {names[lost[0]]!r}" if names else ""
+        which += f" and {len(lost) - 1} more" if which and lost[1:] else ""
+        with_it = f" with its {' and '.join(sorted(self.uncut))}" if self.uncut else ""
+        raise StudyError(
+            f"{which}{': ' if which else ''}the prompt alone{with_it} does not fit into a context "
+            f"of {self.room} tokens: raise max_length where the model's context allows"
+            + (", or shorten or drop the row" if self.uncut else ", or shorten the prompt")
+        )
 
     def _longest(self, fields: Fields) -> int:
         return max((len(t) for name, t in fields.items() if name not in self.uncut), default=0)

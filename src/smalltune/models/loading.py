@@ -1,7 +1,8 @@
 """Loading: a base and its tokeniser through Transformers; safetensors only, no remote code.
 
-Whatever format a checkpoint has (float16, bfloat16, several files), the weights are float32 here;
-`engine.precision` says in which format a model computes. A tied head needs no tensor of its own;
+Whatever format a checkpoint has (float16, bfloat16, several files), the weights are float32 here,
+unless a base is to be held in bfloat16 (`engine.held`); `engine.precision` says in which format a
+model computes. A tied head needs no tensor of its own;
 where a checkpoint that says "tied" stores another head, that head is used, as Transformers does.
 """
 
@@ -19,12 +20,12 @@ __all__ = ["decoder_and_head", "fingerprint", "load_model", "load_tokeniser"]
 CAUSAL = ("ForCausalLM", "LMHeadModel", "CausalLM")
 
 
-def load_model(folder: Path, *, scheme: str = "path", seed: int = 0) -> Any:
-    """Return the causal language model of a folder in float32, in evaluation mode, all frozen.
+def load_model(folder: Path, *, scheme: str = "path", seed: int = 0, dtype: str = "float32") -> Any:
+    """Return the causal language model of a folder in `dtype`, in evaluation mode, all frozen.
 
-    With scheme "config" the weights are drawn at random from `seed`. Raises ModelError for a
-    folder without safetensors, a truncated file, a tensor that is missing, quantised weights, or
-    a class that Transformers does not have.
+    With scheme "config" the weights are drawn at random from `seed`, always in float32. Raises
+    ModelError for a folder without safetensors, a truncated file, a tensor that is missing,
+    quantised weights, or a class that Transformers does not have.
     """
     import torch
     from huggingface_hub.errors import StrictDataclassError
@@ -45,7 +46,7 @@ def load_model(folder: Path, *, scheme: str = "path", seed: int = 0) -> Any:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 config=config,
-                dtype=torch.float32,
+                dtype=getattr(torch, dtype),
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,

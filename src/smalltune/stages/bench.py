@@ -5,11 +5,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from smalltune.core.errors import EngineError
 from smalltune.core.provenance import Meter
+from smalltune.engine.held import hold
+from smalltune.engine.memory import free_memory
 from smalltune.engine.peak import matmul_peak
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers
@@ -19,6 +22,9 @@ from smalltune.models.sources import locate
 __all__ = ["Bench", "Inputs"]
 
 KEPT = 2
+COPIED = 1 / 8
+"""The share of the free memory that a copy of a base may take."""
+
 T = TypeVar("T")
 
 
@@ -37,8 +43,11 @@ class Inputs:
 
 @dataclass
 class _Base:
+    """A model, its fingerprint as it was loaded, and when it is trained a copy of its tensors."""
+
     model: Any
     print: str
+    copy: dict[str, Any] | None = None
 
 
 class Bench:
@@ -79,6 +88,10 @@ class Bench:
                 progress(event)
 
         self.progress = tell
+
+    def say(self, text: str) -> None:
+        """Tell what had to be done for memory."""
+        self.progress({"event": "memory", "said": text})
 
     def cost(
         self, phase: str, *, dtype: str, tokens: int, flops: float | None = None
@@ -124,23 +137,28 @@ class Bench:
     ) -> Iterator[Any]:
         """Lend the base model; when it comes back its bits must be those it had.
 
-        With `changes` the borrower trains the base itself and the bench throws it away. `dtype`
-        is the format of its weights: a base that stays frozen may be held in "bfloat16". Raises
-        EngineError when a base that must stay frozen came back changed, or would be trained in
-        another format than float32.
+        With `changes` the borrower trains the base itself, and the bench puts its own copy of the
+        weights back; where memory is too scarce for one, or the parts are others now, the base is
+        thrown away. `dtype` is the format of its weights: a base that stays frozen may be held in
+        "bfloat16". Raises EngineError when a base that must stay frozen came back changed, or
+        would be trained in another format than float32.
         """
         if changes and dtype != "float32":
             raise EngineError(f"a base that is trained itself must be float32, not {dtype}")
         scheme = ref.partition(":")[0]
         key = f"{digest}:{seed}" if scheme == "config" else digest, dtype
         kept = self._bases.pop(key, None) or self._load(ref, scheme, seed, dtype)
+        if changes and kept.copy is None:
+            kept.copy = _copied(kept.model)
         try:
             yield kept.model
         except BaseException:
             raise  # in an unknown state: not kept
-        if changes:
+        if changes and not _put_back(kept):
             return
         if fingerprint(kept.model) != kept.print:
+            if changes:
+                return
             raise EngineError(f"the frozen base {ref} came back with other weights")
         self._bases[key] = kept
         while len(self._bases) > KEPT:
@@ -152,9 +170,9 @@ class Bench:
         torch.set_num_threads(self.threads)
         if self._device is None:
             self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = load_model(locate(ref), scheme=scheme, seed=seed)
-        for parameter in model.parameters():  # buffers, such as rotary angles, stay exact
-            parameter.data = parameter.data.to(getattr(torch, dtype))
+        model = load_model(locate(ref), scheme=scheme, seed=seed, dtype=dtype)
+        if dtype != "float32":
+            hold(model)
         model = model.to(self._device)
         return _Base(model, fingerprint(model))
 
@@ -190,3 +208,31 @@ class Bench:
                 self._tokens.popitem(last=False)
         kept: T = self._tokens[key]
         return kept
+
+
+def _tensors(model: Any) -> dict[str, Any]:
+    return dict(chain(model.named_parameters(), model.named_buffers()))
+
+
+def _copied(model: Any) -> dict[str, Any] | None:
+    """Return a copy of a model's tensors in main memory; None where it would take much of it."""
+    tensors = _tensors(model)
+    if sum(tensor.nbytes for tensor in tensors.values()) > COPIED * free_memory():
+        return None
+    return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+
+
+def _put_back(base: _Base) -> bool:
+    """Give a model the tensors that it had, frozen; return False if it cannot have them."""
+    import torch
+
+    tensors, copy = _tensors(base.model), base.copy or {}
+    if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in copy.items()}:
+        return False
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(copy[name])
+    for parameter in base.model.parameters():
+        parameter.requires_grad_(False).grad = None
+    base.model.eval()
+    return True

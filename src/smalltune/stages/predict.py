@@ -7,6 +7,7 @@ from typing import Any
 
 from smalltune.core.plugins import load
 from smalltune.core.store import write_json
+from smalltune.engine.fitting import telling
 from smalltune.engine.flops import asking, flops_of, learning
 from smalltune.engine.precision import precision
 from smalltune.engine.segments import Segments
@@ -32,7 +33,7 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
             method.load(model, inputs["weights"] / "weights")
         model.eval()
         bench.meter.phase("predict")
-        with precision(spec["dtype"], bench.device):
+        with precision(spec["dtype"], bench.device), telling(bench.say):
             rows = list(
                 task.predict(model, encoded, answers, **_writing(task, spec, inputs, bench))
             )
@@ -44,9 +45,10 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
     with (out / "predictions.jsonl").open("w", encoding="utf-8") as file:
         for name, row in zip(ids, rows, strict=True):
             file.write(json.dumps({"id": name, **row}, ensure_ascii=False) + "\n")
-    write_json(out / "labels.json", {"names": answers.names})
+    write_json(out / "labels.json", {"names": answers.names}, synced=False)
     tokens = int(encoded.starts[-1])
-    write_json(out / "facts.json", {"examples": len(rows), "tokens": tokens, "flops": flops})
+    facts = {"examples": len(rows), "tokens": tokens, "flops": flops}
+    write_json(out / "facts.json", facts, synced=False)  # as all files are when it is committed
     return bench.cost("predict", dtype=spec["dtype"], tokens=tokens, flops=flops)
 
 

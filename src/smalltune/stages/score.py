@@ -24,6 +24,7 @@ from smalltune.stages.bench import Bench, Inputs
 __all__ = ["score"]
 
 VERSION = 1
+OPENS = "split"
 
 
 def score(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:

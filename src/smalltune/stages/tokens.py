@@ -23,9 +23,10 @@ BINS = 40
 def tokens(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write <split>.safetensors, labels.json (names and tokens of the label words), facts.json.
 
-    The facts count rows, tokens as kept, and the texts that were cut; `mean` and `lengths` are of
-    the prompts before the cut, in tokens, the last bin of the histogram reaching to the longest.
-    A kind may count more (see `Encoded.counts`).
+    The facts count rows, the texts that were cut, and `tokens` as kept, with answers and choices,
+    `longest` being the longest such segment; `mean` and `lengths` are of the prompts before the
+    cut, in tokens, the last bin of the histogram reaching to the longest. A kind may count more
+    (see `Encoded.counts`).
     """
     asked = spec["task"]
     task = load("smalltune.tasks", asked["kind"])(**asked["options"])

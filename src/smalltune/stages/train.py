@@ -65,7 +65,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
     _count_phases(bench.meter, spent)
     with (out / "log.jsonl").open("w") as file:
         file.writelines(json.dumps(line) + "\n" for line in log)
-    write_json(out / "facts.json", facts | counts)
+    write_json(out / "facts.json", facts | counts, synced=False)  # committing syncs
     cost = bench.cost("train", dtype=spec["dtype"], tokens=facts["tokens"], flops=facts["flops"])
     return {"resumed_from": resumed, "micro_batch": spent["micro_batch"], **cost}
 

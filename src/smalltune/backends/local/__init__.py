@@ -12,10 +12,11 @@ import sys
 from collections.abc import Sequence, Set
 
 from smalltune.backends import WORKER_BYTES, Backend, News, reads
-from smalltune.backends.local.machine import cores, free_memory, gpus
+from smalltune.backends.local.machine import cores, gpus
 from smalltune.backends.local.process import Process
 from smalltune.core.job import Job
 from smalltune.core.store import Store
+from smalltune.engine.memory import free_memory
 
 __all__ = ["Local"]
 
@@ -24,11 +25,7 @@ SHARE = 0.8
 
 
 class Local(Backend):
-    """Runs jobs in `workers` processes; by default as many as cores (or GPUs) and memory allow.
-
-    `model_bytes` is the memory that training the largest model takes, for as long as nobody says
-    what to `expect`.
-    """
+    """Runs jobs in `workers` processes; by default as many as cores (or GPUs) and memory allow."""
 
     def __init__(
         self,
@@ -36,7 +33,6 @@ class Local(Backend):
         *,
         workers: int | None = None,
         threads: int = 1,
-        model_bytes: int = 0,
         checkpoint_seconds: float = 10.0,
     ):
         """Prepare; no process is started before there is a job."""
@@ -50,7 +46,7 @@ class Local(Backend):
         self._threads = threads
         self._slots: list[Process | None] = []
         self._selector = selectors.DefaultSelector()
-        self._resize(WORKER_BYTES + model_bytes)
+        self._resize(WORKER_BYTES)  # until `expect` says what models take
 
     @property
     def processes(self) -> list[int]:
