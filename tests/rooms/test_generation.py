@@ -9,7 +9,7 @@ from rooms.tables import table
 from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plugins import load
 from smalltune.data.splits import Row
-from smalltune.kinds.generation import line_ends, read_text
+from smalltune.models.lines import line_ends, read_text
 from smalltune.models.loading import load_tokeniser
 
 ROWS = [{"t": f"facts of item {n}", "s": f"summary {n}"} for n in range(40)]

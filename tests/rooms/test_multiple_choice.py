@@ -73,6 +73,22 @@ def test_sums_and_lengths_are_those_of_each_choice_alone(tokeniser, tiny, normal
         assert all(value < -1e6 for value in prediction["log_probs"][len(sums) :])
 
 
+def test_a_prompt_is_computed_once_for_all_its_choices(tokeniser, tiny, monkeypatch):
+    from smalltune.engine.prefixes import Prefix
+
+    fed, plain = [], Prefix.hidden_at
+
+    def counted(self, packed):
+        fed.append(len(packed.ids))
+        return plain(self, packed)
+
+    monkeypatch.setattr(Prefix, "hidden_at", counted)
+    encoded = own().encode(ROWS, tokeniser, length=64, chat=False).segments
+    ask(own(), ROWS, tokeniser, tiny)
+    # The border before a choice and the choice's last token, which nothing follows, are not fed.
+    assert sum(fed) == len(encoded.ids) - 2 * sum(len(row.choices) for row in ROWS)
+
+
 def test_what_is_learned_is_the_prompt_with_the_right_choice(tokeniser):
     task = own()
     encoded = task.encode(ROWS, tokeniser, length=64, chat=False)
@@ -125,6 +141,7 @@ def test_the_right_choice_is_a_letter_a_place_or_its_text(tmp_path, answer, opti
         ({"c": ["one", "two"], "a": 2}, "row 3: the answer 2 is none of the letters A, B, of the"),
         ({"c": ["one"], "a": 0}, "row 3: 1 choices, where 2 to 4 can be"),
         ({"c": ["one", "one"], "a": 0}, "row 3: two choices are the same text"),
+        ({"c": ["one", "one "], "a": 0}, "row 3: two choices are the same text"),
         ({"c": ["one", ""], "a": 0}, r"row 3: the choices are \['one', ''\], and must be texts"),
         ({"c": list("abcde"), "a": 0}, "row 3: 5 choices, where 2 to 4 can be: raise `most`"),
     ],

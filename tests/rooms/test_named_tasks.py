@@ -1,5 +1,6 @@
 """The named tasks on the real data: what is dropped, what is kept, what is said of it."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -10,11 +11,13 @@ from rooms.tables import parquet
 
 from smalltune.core.plugins import load, names
 from smalltune.models.loading import load_tokeniser
+from smalltune.models.sources import locate_file
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 BIBLIOGRAPHY = ROOT / "src" / "smalltune" / "paper" / "references.bib"
 NAMED = [name for name in names("smalltune.tasks") if load("smalltune.tasks", name).hub]
+EMBEDDED = [name for name in names("smalltune.tasks") if load("smalltune.tasks", name).files]
 LABELLED = [name for name in NAMED if hasattr(load("smalltune.tasks", name)(), "labels")]
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data in ../shared/data")
@@ -41,16 +44,35 @@ def sst2():
     return split("sst2", "glue_sst2", "train", "validation.parquet")
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", [*NAMED, *EMBEDDED])
 def test_a_named_task_says_what_a_data_card_wants_to_know(name):
     task = load("smalltune.tasks", name)
     for said in (task.title, task.language, task.licence, task.about):
         assert said.strip()
+    assert task().prompt
+    assert all(getattr(task(), "labels", {"": "a free text"}).values())
+    sizes, whom, limits = task.about.partition("To be chosen")
+    assert re.search(r"\d{3}", sizes) and whom
+    assert limits.count(".") >= 2  # why, and then what to beware of
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_task_of_the_hub_says_where_it_lies_and_whose_it_is(name):
+    task = load("smalltune.tasks", name)
     assert re.fullmatch(r"https://\S+", task.link)
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", source) for source in task.hub)
     assert {"train", "test"} <= set(task.splits) <= set(task.roles)
-    assert task().prompt
     assert f"{{{task.citation}," in BIBLIOGRAPHY.read_text()
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_an_embedded_task_says_where_its_data_card_is_and_how_many_rows_there_are(name):
+    task = load("smalltune.tasks", name)
+    assert (ROOT / task.link).is_file()
+    for ref in task.files.values():
+        rows = locate_file(ref).read_text().splitlines()
+        items = {json.loads(row).get("facts", row) for row in rows}
+        assert {str(len(rows)), str(len(items))} & set(re.findall(r"\d+", task.about))
 
 
 @pytest.mark.parametrize("name", LABELLED)

@@ -89,6 +89,10 @@ class Gradient(Method):
         """Change what the optimiser does not, after each of its steps; nothing by default."""
 
     @abstractmethod
+    def parameters(self, model: Any) -> int:
+        """Return how many numbers are trained, in closed form, for a model as it was loaded."""
+
+    @abstractmethod
     def detach(self, model: Any) -> None:
         """Undo `attach`; a base that was changed itself is thrown away by the caller."""
 
@@ -109,6 +113,10 @@ class WholeModel(Gradient):
     def attach(self, model: Any) -> None:
         """Let every parameter have a gradient."""
         model.requires_grad_(True)
+
+    def parameters(self, model: Any) -> int:
+        """Return the size of the model; a tied head counts with its embedding."""
+        return sum(parameter.numel() for parameter in model.parameters())
 
     def detach(self, model: Any) -> None:
         """Freeze again; the weights stay changed."""
