@@ -93,3 +93,24 @@ def test_a_larger_study_costs_what_is_paid_once_and_each_run():
     assert (cost["once"], cost["each"]) == (18.0, 1.0)
     assert seconds_for(200, cost) == 218.0
     assert seconds_for(12, cost) == 30.0
+
+
+def test_a_profile_names_its_largest_part_and_leaves_out_what_is_next_to_nothing():
+    parts = [
+        {"part": "matrix products", "share": 0.8},
+        {"part": "attention", "share": 0.195},
+        {"part": "moves", "share": 0.005},
+    ]
+    profiled = TRAINED | {"parts": parts, "taken": 0.25, "counting": 0.001}
+    page = report({"profile:a": profiled}, [pair("profile:a", kind="profile")])
+    assert "| `profile:a` | 0.25 s | matrix products | 80 % | 0.10 % |" in page
+    assert "`profile:a`: matrix products, 80 %." in page and "moves" not in page
+
+
+def test_operators_are_grouped_by_what_they_are_for():
+    from harness.profiles import REST, group_of
+
+    names = ("aten::mm", "aten::_fused_adamw_", "aten::copy_", "aten::silu_backward")
+    expected = ["matrix products", "optimiser", "lookups and moves", REST]
+    assert [group_of(name) for name in names] == expected
+    assert group_of("aten::_scaled_dot_product_flash_attention_for_cpu") == "attention"

@@ -109,7 +109,7 @@ def test_a_note_that_is_too_long_is_cut_between_words_and_numbers(view):
 def test_the_text_tells_what_was_cut_and_what_repeats(built):
     text = section(built, "data")
     assert "\\truncatedShareTestReviews{} were cut at their end to fit \\tokensLimitReviews" in text
-    assert "\\acrossExactTrainTestReviews{} have the same words as a training row" in text
+    assert "the same words as a training row: \\acrossExactTrainTestReviews{};" in text
     assert "\\ref{tab:card-reviews} is the data card" in text
 
 

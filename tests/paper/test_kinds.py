@@ -60,9 +60,11 @@ def mixed(view, shelf, tmp_path):
     stories = TaskView(
         "stories", "Stories", "generation", why="They are written.", prompt="{text}\nSummary:",
         answers="text", decoding=DECODING, options={"text": "text", "learn": "each"},
-        metrics=tuple(WRITTEN),
+        metrics=tuple(WRITTEN), cite=("socher2013sst",),
     )  # fmt: skip
-    reviews = replace(view.tasks[0], metrics=tuple(metric.name for metric in view.metrics))
+    reviews = replace(
+        view.tasks[0], metrics=tuple(m.name for m in view.metrics), cite=("socher2013sst",)
+    )
     both = replace(
         view, tasks=(reviews, stories), metrics=(*view.metrics, *WRITTEN.values()), published=()
     )
@@ -80,6 +82,27 @@ def test_each_task_has_a_table_of_its_own_measures_without_empty_columns(mixed):
     )
     assert "Tables~\\ref{tab:scores} and \\ref{tab:scores-2} give the scores" in text
     assert "Length ratio" in second
+
+
+def test_tasks_that_are_due_to_one_work_are_named_together(mixed):
+    said = "The tasks Reviews and Stories are due to~\\citet{socher2013sst}."
+    assert said in section(mixed, "related_work")
+
+
+def test_dev_has_no_column_where_nothing_is_judged_on_it(view, shelf, tmp_path):
+    for method in ("full", "lora"):
+        shelf.write(method, 0, ["Bad."] * ITEMS, "micro")
+    stories = TaskView(
+        "stories", "Stories", "generation", why="They are written.", answers="text",
+        metrics=tuple(WRITTEN),
+    )  # fmt: skip
+    only = replace(
+        view, tasks=(stories,), methods=tuple(map(view.method, ("full", "lora"))),
+        metrics=tuple(WRITTEN.values()), primary="token_f1", contrasts=(), published=(),
+    )  # fmt: skip
+    text = section(build(only, shelf.results([*WRITTEN]), tmp_path / "paper"), "results")
+    assert "Test and interval: token F1." in text
+    assert "Method & Test & " in text
 
 
 def test_a_contrast_is_told_in_the_measure_of_its_task(mixed):

@@ -148,4 +148,6 @@ time.sleep(60)
 
 
 def test_there_are_no_more_workers_than_memory_allows(store):
-    assert Local(store, model_bytes=10**13).workers == 1
+    backend = Local(store)
+    backend.expect([Job("train", 1, {})], 10**13)
+    assert backend.workers == 1

@@ -15,6 +15,7 @@ import pytest
 from smalltune.backends import News, reads
 from smalltune.backends.local import Local, machine, worker
 from smalltune.core.job import Job
+from smalltune.engine.memory import free_memory
 from smalltune.planning.locking import lock_in_force
 from smalltune.planning.planner import plan
 from smalltune.runner import run
@@ -404,7 +405,7 @@ def test_a_container_s_limits_count_also_those_set_above_it(tmp_path):
     stat = f"anon 1\nactive_file {GIB // 4}\ninactive_file {GIB // 4}\nslab 7\n"
     group(root / "box", memory__stat=stat)
     assert machine.cores(root, own) == 1
-    assert machine.free_memory(root, own) == GIB + GIB // 2
+    assert free_memory(root, own) == GIB + GIB // 2
 
 
 def test_control_groups_of_the_first_version_count_too(tmp_path):
@@ -417,7 +418,7 @@ def test_control_groups_of_the_first_version_count_too(tmp_path):
         memory__stat="active_file 1\ntotal_active_file 5\ntotal_inactive_file 6\n",
     )
     group(root / "cpu,cpuacct" / "box", cpu__cfs_quota_us=100000, cpu__cfs_period_us=100000)
-    assert machine.free_memory(root, own) == GIB + 11
+    assert free_memory(root, own) == GIB + 11
     assert machine.cores(root, own) == 1
 
 
@@ -427,7 +428,7 @@ def test_without_limits_the_whole_machine_counts(tmp_path):
     group(root, memory__max="max", cpu__max="max 100000")
     nothing = tmp_path / "none"
     assert machine.cores(root, own) == machine.cores(nothing, nothing) >= 1
-    assert machine.free_memory(root, own) > 0
+    assert free_memory(root, own) > 0
 
 
 # Starting early

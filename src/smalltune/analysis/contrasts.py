@@ -15,6 +15,7 @@ import numpy as np
 
 from smalltune.analysis.exact import holm, sign_flip, smallest_p
 from smalltune.analysis.intervals import LEVEL, Estimate, Spread, interval, shares, spread
+from smalltune.analysis.pairing import pairs, rows
 from smalltune.analysis.records import Sample
 from smalltune.analysis.results import Results
 from smalltune.core.errors import DataError
@@ -116,11 +117,11 @@ def contrast(
         raise DataError(f"{a.method} - {b.method}: not the same task, split and metric")
     if a.seeds and b.seeds and a.items != b.items:
         raise DataError(f"{a.method} - {b.method}: not scored on the same items of {a.task}")
-    seeds, pairing, left_out = _pairs(a, b)
-    values = _rows(a, seeds).per_seed - _rows(b, seeds).per_seed
+    seeds, pairing, left_out = pairs(a, b)
+    values = rows(a, seeds).per_seed - rows(b, seeds).per_seed
     found = Spread(NAN, NAN, ())
     if seeds:
-        parts = [shares(_rows(s, seeds).stats, s.metric.combine) for s in (a, b)]
+        parts = [shares(rows(s, seeds).stats, s.metric.combine) for s in (a, b)]
         found = spread(values, parts[0] - parts[1])
     estimate = _estimate(a, b, seeds, values, found, level, left_out)
     p = sign_flip(values)
@@ -193,31 +194,6 @@ def _models(results: Results, row: Mapping[str, Any]) -> tuple[str, ...]:
     sides = (row["a"], row["b"])
     used = {t.model for t in results.trials if t.method in sides} - {"-"}
     return tuple(model for model in results.models if model in used) or ("-",)
-
-
-def _pairs(a: Sample, b: Sample) -> tuple[tuple[int | None, ...], str, tuple[str, ...]]:
-    """Return the seeds to compare at, how they are paired, and the trials left out."""
-    gaps = (*a.gaps, *b.gaps)
-    if a.seeded and b.seeded:
-        both = tuple(seed for seed in a.seeds if seed in b.seeds)
-        alone = [
-            f"{s.model}/{s.method}/{s.task}/{seed}"
-            for s in (a, b)
-            for seed in s.seeds
-            if seed not in both
-        ]
-        return both, "the same seeds on both sides", (*gaps, *alone)
-    if not a.seeded and not b.seeded:
-        return (None,), "one run on each side: neither method has seeds", gaps
-    (single, many) = (a, b) if b.seeded else (b, a)
-    words = f"the one run of {single.method}, which has no seeds, beside each seed of {many.method}"
-    return many.seeds, words, gaps
-
-
-def _rows(sample: Sample, seeds: tuple[int | None, ...]) -> Sample:
-    """Return the sample at these seeds in this order; a single run without seed is repeated."""
-    at = [sample.seeds.index(seed) if sample.seeded else 0 for seed in seeds]
-    return replace(sample, stats=sample.stats[at], seeds=seeds)
 
 
 def _estimate(

@@ -1,14 +1,15 @@
 """Export: the results as files that any other program reads.
 
-`scores.parquet` and `summary.json` hold answers only, so the same answers give the same bytes;
-times and memory, which never repeat, stand apart in `costs.parquet`.
+`scores.parquet`, `summary.json`, `examples.csv` and `errors.csv` hold answers only, so the same
+answers give the same bytes; times and memory, which never repeat, stand apart in `costs.parquet`.
 """
 
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from smalltune.analysis.contrasts import declared
 from smalltune.analysis.costs import Cost
 from smalltune.analysis.intervals import estimates
+from smalltune.analysis.qualitative import as_csv, error_rows, example_rows
 from smalltune.analysis.records import Scored, TrialRecord
 from smalltune.analysis.results import Results
 from smalltune.analysis.tables import contrast_rows
@@ -24,22 +26,33 @@ from smalltune.core.store import disk_errors
 
 __all__ = ["summary", "write"]
 
+NONE: Mapping[str, str] = {}
 
-def write(results: Results, folder: Path | str) -> tuple[Path, ...]:
-    """Write scores.parquet, costs.parquet and summary.json; return their paths.
+
+def write(
+    results: Results, folder: Path | str, languages: Mapping[str, str] = NONE
+) -> tuple[Path, ...]:
+    """Write scores.parquet, costs.parquet, summary.json, examples.csv, errors.csv; return them.
 
     scores.parquet has one row per trial, split and item: model, method, task, seed, split, item,
     gold, predicted, and a column per metric with the item's statistics: a number where there is
     one, else a list (macro-F1: true positives, false positives and false negatives per label).
-    Of texts, gold is the first reference; predicted is "" where there was no valid answer.
+    Of texts, gold is the first reference; predicted is "" where there was no valid answer. The
+    CSVs are for reading (see `qualitative`); `languages` are those of the tasks.
     """
     folder = Path(folder)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _parquet(folder / "scores.parquet", _score_table(results))
         _parquet(folder / "costs.parquet", _cost_table(results))
-        _whole(folder / "summary.json", lambda path: path.write_text(_text(summary(results))))
-    return tuple(folder / name for name in ("scores.parquet", "costs.parquet", "summary.json"))
+        texts = {
+            "summary.json": _text(summary(results)),
+            "examples.csv": as_csv(example_rows(results)),
+            "errors.csv": as_csv(error_rows(results, languages)),
+        }
+        for name, text in texts.items():
+            _whole(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
+    return tuple(folder / name for name in ("scores.parquet", "costs.parquet", *texts))
 
 
 def summary(results: Results) -> dict[str, Any]:

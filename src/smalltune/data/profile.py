@@ -79,16 +79,31 @@ class Table:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns a task reads."""
+    """Which columns a task of a `kind` reads.
+
+    `label` is the column of what is right: the labels, the texts to be written (generation), or
+    which of the `choices` it is (multiple choice). It is "" where the columns tell a format of
+    instruction data, which has neither texts nor answers to name.
+    """
 
     text: tuple[str, ...]
     label: str
     id: str | None = None
+    kind: str = "classification"
+    choices: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every column named."""
-        return (*self.text, self.label, *([self.id] if self.id else []))
+        return (*self.text, *self.choices, *(name for name in (self.label, self.id) if name))
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each column is to the task, in a word."""
+        right = {"generation": "target", "multiple_choice": "answer"}.get(self.kind, "label")
+        found = {**dict.fromkeys(self.text, "text"), **dict.fromkeys(self.choices, "choice")}
+        found |= {self.label: right} if self.label else {}
+        return found | ({self.id: "id"} if self.id is not None else {})
 
 
 @dataclass

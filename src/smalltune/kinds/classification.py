@@ -109,12 +109,14 @@ class Classification(Prompted, Task):
         room = length - max((len(t) for t in answers.tokens), default=0)
         place = {name: index for index, name in enumerate(answers.names)}
         encode = Prompts(tokeniser, chat).encode
-        cutter = Cutter(self._render, encode, room, frozenset(self.uncut), self.keep_end)
+        cutter = Cutter(
+            self._render, encode, room, frozenset(self.uncut), self.keep_end, tokeniser.decode
+        )
         kept: list[NDArray[np.int32]] = []
         lengths: list[int] = []
         labels: list[int] = []
         for few in chunks(rows, CHUNK):
-            encoded, before = cutter.fit([row.fields for row in few])
+            encoded, before = cutter.fit([row.fields for row in few], [row.id for row in few])
             kept += [np.array(ids, dtype=np.int32) for ids in encoded]
             lengths += before
             labels += [place[row.label] for row in few]

@@ -4,8 +4,7 @@ Summaries, answers found in a passage, facts put into words. What is learned is 
 the token that ends it; the prompt is only read.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -21,14 +20,11 @@ from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Task
 from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
+from smalltune.models.lines import line_ends, read_text
 
-__all__ = ["Generation", "line_ends", "read_text"]
+__all__ = ["Generation"]
 
 CHUNK = 1000
-
-_BREAK = re.compile(r"\s*[\r\n]\s*")
-_BREAKS = ("\n", "\r", "\u010a", "\u010d", "<0x0A>", "<0x0D>")
-"""How vocabularies spell line breaks: as they are, as byte-level BPE's letters, as bytes."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +144,14 @@ class Generation(Prompted, Task):
                 f"longest: {self.longest} tokens of answer leave no room for a prompt in "
                 f"{length}: lower it, or raise max_length where the model's context allows"
             )
-        cutter = Cutter(self._render, prompts.encode, room, frozenset(self.uncut), self.keep_end)
+        cutter = Cutter(
+            self._render,
+            prompts.encode,
+            room,
+            frozenset(self.uncut),
+            self.keep_end,
+            tokeniser.decode,
+        )
         end = prompts.ends[0]
         kept: list[NDArray[np.int32]] = []
         begins: list[int] = []
@@ -156,7 +159,7 @@ class Generation(Prompted, Task):
         lengths: list[int] = []
         short = 0
         for few in chunks(rows, CHUNK):
-            asked, before = cutter.fit([row.fields for row in few])
+            asked, before = cutter.fit([row.fields for row in few], [row.id for row in few])
             said = prompts.replies(self._stub, [row.references[0] for row in few])
             for row, ids, reply, whole in zip(few, asked, said, before, strict=True):
                 answer = [*reply, end][: self.longest]
@@ -236,23 +239,3 @@ def _likelihoods(model: Any, encoded: Segments) -> Iterator[dict[str, Any]]:
     sizes = encoded.lengths - encoded.answers
     for value, size in zip(log_likelihoods(model, encoded), sizes, strict=True):
         yield {"log_probs": [float(f"{value:.9g}")], "tokens": int(size), "predicted": ""}
-
-
-def read_text(tokeniser: Any, tokens: Sequence[int], *, line: bool) -> str:
-    """Return the text of tokens without blanks around it; with `line` its first line."""
-    text = str(
-        tokeniser.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    ).strip()
-    return text.splitlines()[0].rstrip() if line and text else text
-
-
-def line_ends(tokeniser: Any) -> list[int]:
-    """Return the tokens that are line breaks with blanks at most around them.
-
-    A token that holds a line break after a full stop is none: the stop belongs to the answer, and
-    `read_text` takes away what comes after.
-    """
-    spelt = tokeniser.get_vocab().items()
-    some = sorted(i for token, i in spelt if any(mark in token for mark in _BREAKS))
-    written = tokeniser.batch_decode([[i] for i in some])
-    return [i for i, text in zip(some, written, strict=True) if _BREAK.fullmatch(text)]

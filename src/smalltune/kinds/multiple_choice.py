@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.core.errors import DataError, StudyError
-from smalltune.data.labels import spellings
+from smalltune.core.errors import StudyError
+from smalltune.data.choices import choices_of, letter_of, letters
 from smalltune.data.prompted import Prompted
 from smalltune.data.splits import Row, chunks
 from smalltune.data.tables import column_of
@@ -89,7 +89,7 @@ class MultipleChoice(Prompted, Task):
 
     @property
     def _names(self) -> list[str]:
-        return list(string.ascii_uppercase[: self._most])
+        return letters(self._most)
 
     @property
     def _by_letter(self) -> bool:
@@ -106,40 +106,10 @@ class MultipleChoice(Prompted, Task):
 
     def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row:
         fields = self._texts(raw, where)
-        choices = self._choices(raw, where)
-        letter = self._letter(column_of(raw, self.answer), choices, where)
+        choices = choices_of(raw, self.choices, self._most, where)
+        letter = letter_of(column_of(raw, self.answer), choices, self.first, where)
         group = self._group_of(raw, where)
         return Row(self._named(raw, name), fields, letter, choices=choices, group=group)
-
-    def _choices(self, raw: Mapping[str, Any], where: str) -> tuple[str, ...]:
-        if isinstance(self.choices, str):
-            found = column_of(raw, self.choices)
-        else:
-            found = [column_of(raw, column) for column in self.choices]
-        if not isinstance(found, list) or not all(isinstance(c, str) and c.strip() for c in found):
-            raise DataError(f"{where}: the choices are {found!r}, and must be texts")
-        if not 2 <= len(found) <= self._most:
-            raise DataError(
-                f"{where}: {len(found)} choices, where 2 to {self._most} can be: raise `most`"
-            )
-        if len(set(found)) < len(found):
-            raise DataError(f"{where}: two choices are the same text: drop the row")
-        return tuple(text.strip() for text in found)
-
-    def _letter(self, value: Any, choices: Sequence[str], where: str) -> str:
-        """Return the letter of the right choice, from its letter, its place or its text."""
-        letters = self._names[: len(choices)]
-        places = {str(self.first + n): letter for n, letter in enumerate(letters)}
-        texts = dict(zip(choices, letters, strict=True))
-        for known in ({letter: letter for letter in letters}, places, texts):
-            for spelt in spellings(value):
-                if spelt.strip() in known:
-                    return known[spelt.strip()]
-        raise DataError(
-            f"{where}: the answer {value!r} is none of the letters {', '.join(letters)}, of the "
-            f"places {', '.join(places)}, or of the choices: where places count from one, say "
-            "`first: 1`"
-        )
 
     # What a model reads
 
@@ -216,29 +186,21 @@ class MultipleChoice(Prompted, Task):
 
         `log_probs` has a number for each letter, NEVER for one that the item does not have.
         """
-        from smalltune.engine.scoring import log_likelihoods
+        from smalltune.engine.scoring import ending_log_probs
 
         unit = dict(decoding or {})["normalise"]
-        asked: list[NDArray[np.int32]] = []
-        begins: list[int] = []
-        sizes: list[list[int]] = []
-        for i, begin in enumerate(encoded.answers.tolist()):
-            prompt, choices = _parted(encoded[i], begin)
-            asked += [np.concatenate([prompt, choice]) for choice in choices]
-            begins += [begin] * len(choices)
-            sizes.append([_size(choice, unit, tokeniser) for choice in choices])
-        sums = log_likelihoods(model, Segments.of(asked, begins, [0] * len(asked)))
-        at = 0
-        for each in sizes:
-            mine = sums[at : at + len(each)]
-            at += len(each)
-            log_probs = np.full(len(answers.names), NEVER)
-            scores = mine / np.array(each)
+        begins = encoded.answers.tolist()
+        parts = [_parted(encoded[i], begin) for i, begin in enumerate(begins)]
+        prompts = Segments.of([prompt for prompt, _ in parts], begins, encoded.labels.tolist())
+        found = ending_log_probs(model, prompts, [choices for _, choices in parts])
+        for sums, (_, choices) in zip(found, parts, strict=True):
+            scores = sums / [_size(choice, unit, tokeniser) for choice in choices]
             top = scores.max()
-            log_probs[: len(each)] = scores - top - np.log(np.exp(scores - top).sum())
+            log_probs = np.full(len(answers.names), NEVER)
+            log_probs[: len(choices)] = scores - top - np.log(np.exp(scores - top).sum())
             yield {
                 "log_probs": [float(f"{v:.7g}") for v in log_probs],
-                "sums": [float(f"{v:.9g}") for v in mine],
+                "sums": [float(f"{v:.9g}") for v in sums],
                 "predicted": answers.names[int(np.argmax(scores))],
             }
 

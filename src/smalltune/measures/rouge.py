@@ -7,11 +7,12 @@ several references the one with the highest F counts.
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["VERSION", "f_measures", "signature"]
+__all__ = ["VERSION", "Rouge", "f_measures", "signature"]
 
 VERSION = 1
 
@@ -33,3 +34,26 @@ def f_measures(
 def signature(kind: str) -> str:
     """Return what a score was made with, in the manner of sacreBLEU's signatures."""
     return f"{kind}|measure:f1|multi:best|stemmer:porter|rouge-score:{version('rouge-score')}"
+
+
+class Rouge:
+    """What the metrics of this family share; `name` is a kind of rouge-score.
+
+    It stands before `TextMetric` among a metric's bases.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = VERSION
+    percent: ClassVar[bool] = True
+    better: ClassVar[str] = "higher"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    @classmethod
+    def items(cls, texts: Sequence[str], gold: Sequence[Any]) -> NDArray[np.float64]:
+        """Return [items, 1]: F in the best reference."""
+        return f_measures(cls.name, texts, [one.required() for one in gold])[:, None]
+
+    @classmethod
+    def signature(cls, gold: Sequence[Any]) -> str:
+        """Return the package, its version and options."""
+        return signature(cls.name)

@@ -43,7 +43,7 @@ from smalltune.core.errors import EngineError
 
 __all__ = [
     "Gold", "LabelMetric", "Likelihood", "LikelihoodMetric", "Metric", "Stats", "TextMetric",
-    "ValidityMetric", "answered", "ratio",
+    "ValidityMetric", "answered", "of_two", "ratio",
 ]  # fmt: skip
 
 Stats = NDArray[np.float64]
@@ -186,6 +186,11 @@ def answered(log_probs: Any, labels: int) -> NDArray[np.int64]:
     scores = np.asarray(log_probs, dtype=np.float64).reshape(-1, labels)
     said = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=np.int64)
     return np.where(np.isnan(scores).any(axis=1), -1, said).astype(np.int64)
+
+
+def of_two(stats: Stats) -> Stats:
+    """Return the first of two means over the second [...]; NaN where that is nothing."""
+    return ratio(*np.moveaxis(np.asarray(stats, dtype=np.float64), -1, 0))
 
 
 def ratio(above: Any, below: Any) -> Stats:

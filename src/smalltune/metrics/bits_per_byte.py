@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from smalltune.metrics import Likelihood, LikelihoodMetric, Stats, ratio
+from smalltune.metrics import Likelihood, LikelihoodMetric, Stats, of_two
 
 __all__ = ["BitsPerByte"]
 
@@ -29,4 +29,4 @@ class BitsPerByte(LikelihoodMetric):
     @staticmethod
     def combine(stats: Stats) -> Stats:
         """Return bits over bytes."""
-        return ratio(*np.moveaxis(np.asarray(stats, dtype=np.float64), -1, 0))
+        return of_two(stats)

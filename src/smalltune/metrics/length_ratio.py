@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from smalltune.measures.words import VERSION, words
-from smalltune.metrics import Gold, Stats, TextMetric, ratio
+from smalltune.metrics import Gold, Stats, TextMetric, of_two
 
 __all__ = ["LengthRatio"]
 
@@ -40,4 +40,4 @@ class LengthRatio(TextMetric):
     @staticmethod
     def combine(stats: Stats) -> Stats:
         """Return written over asked; NaN where the references are empty."""
-        return ratio(*np.moveaxis(np.asarray(stats, dtype=np.float64), -1, 0))
+        return of_two(stats)

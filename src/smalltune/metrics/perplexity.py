@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from smalltune.metrics import Likelihood, LikelihoodMetric, Stats, ratio
+from smalltune.metrics import Likelihood, LikelihoodMetric, Stats, of_two
 
 __all__ = ["Perplexity"]
 
@@ -33,5 +33,5 @@ class Perplexity(LikelihoodMetric):
     @staticmethod
     def combine(stats: Stats) -> Stats:
         """Return exp(nats over tokens)."""
-        value: Stats = np.exp(ratio(*np.moveaxis(np.asarray(stats, dtype=np.float64), -1, 0)))
+        value: Stats = np.exp(of_two(stats))
         return value

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from smalltune.measures import slots
-from smalltune.metrics import Gold, Stats, TextMetric, ratio
+from smalltune.metrics import Gold, Stats, TextMetric, of_two
 
 __all__ = ["SlotsMissing"]
 
@@ -31,4 +31,4 @@ class SlotsMissing(TextMetric):
     @staticmethod
     def combine(stats: Stats) -> Stats:
         """Return the one over the other; NaN where nothing is asked for."""
-        return ratio(*np.moveaxis(np.asarray(stats, dtype=np.float64), -1, 0))
+        return of_two(stats)

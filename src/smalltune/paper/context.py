@@ -122,6 +122,7 @@ def context(
         "has": has,
         "some": some,
         "cite": cite,
+        "works": _works(view),
         "tables": {
             "data": cards.data_table(view, numbers),
             "cards": list(cards.card_tables(view, results, numbers, bibliography).values()),
@@ -160,6 +161,14 @@ def _seeds(view: StudyView) -> Tex:
     return Tex(rf"\seedsCount{{}} {'paired ' if view.paired else ''}seeds")
 
 
+def _works(view: StudyView) -> dict[tuple[str, ...], list[str]]:
+    """Return the titles of the tasks that are due to the same works, by the works' keys."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for task in view.tasks:
+        found.setdefault(task.cite, []).append(task.title)
+    return found
+
+
 def _between(view: StudyView, one: Contrast) -> Tex:
     """Return a contrast as the start of a sentence: `LoRA and full fine-tuning on Reviews`."""
     titles = [view.method(one.a).title, inline(view.method(one.b).title)]
@@ -189,8 +198,12 @@ def _primaries(view: StudyView) -> Tex:
 
 
 def _references(names: Sequence[str]) -> Tex:
-    r"""Return `Table~\ref{tab:a}`, or `Tables~\ref{tab:a} and \ref{tab:b}`."""
-    found = enumerate_words(Tex(rf"\ref{{tab:{name}}}") for name in names)
+    r"""Return `Table~\ref{tab:a}` or `Tables~\ref{tab:a} and \ref{tab:b}`; of many first and last.
+
+    Tables that are named together stand, and so are numbered, one after the other.
+    """
+    refs = [Tex(rf"\ref{{tab:{name}}}") for name in names]
+    found = enumerate_words(refs) if len(refs) <= 3 else Tex(f"{refs[0]} to {refs[-1]}")
     return Tex(f"Table{'s' * (len(names) > 1)}~{found}")
 
 

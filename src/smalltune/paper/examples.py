@@ -16,6 +16,7 @@ __all__ = ["example_tables", "short_title"]
 
 LONGEST = 330  # characters of an item's text
 ANSWER = 220  # characters of a reference or of an answer that was written
+CHOICE = 24  # characters of a choice, at least; all choices of an item share LONGEST
 NARROW = 12  # characters of a column's head
 METHODS = 7  # columns that fit on a page
 HEADINGS = {
@@ -131,9 +132,10 @@ class _Table:
         return [[rf"\emph{{{escape(said)}}}"]]
 
     def _asked(self, one: Example) -> str:
-        texts = [self._shown(text, LONGEST) for text in one.fields.values()]
+        texts = [self._shown(text, LONGEST) for text in one.fields.values() if text.strip()]
         letters = zip(self.task.labels.values(), one.choices, strict=False)
-        texts += [f"{escape(letter)}: {self._shown(text, ANSWER)}" for letter, text in letters]
+        limit = max(CHOICE, LONGEST // max(1, len(one.choices)))
+        texts += [f"{escape(letter)}: {self._shown(text, limit)}" for letter, text in letters]
         return " / ".join(texts)
 
     def _shown(self, text: str, limit: int) -> str:

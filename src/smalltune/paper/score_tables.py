@@ -1,4 +1,4 @@
-"""The tables of scores: dev and test of every method, one table for tasks of the same metrics."""
+"""The tables of scores: every method on dev and test, one table for tasks of the same metrics."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,8 @@ def _score_table(
     main, *others = view.metrics_of(tasks[0].name)
     own = {task.name for task in tasks}
     test = [one for one in scores if one.metric == main.name and one.task in own]
-    head = ["Method", "Dev", "Test", r"\intervalLevel{} interval"]
+    judged = _judged(names, scores, numbers)
+    head = ["Method", *judged, r"\intervalLevel{} interval"]
     head += [_title(m.title) for m in others] + ["Seeds"] * bool(view.seeded)
     rows: list[list[str]] = []
     places = _places(view, test)
@@ -70,17 +71,29 @@ def _score_table(
             ]
             seeds = str(rf"\cell{{\{base}Seeds}}") if one.seeds else "--"
             method = str(escape(view.method(one.method).title))
-            scored = [cell(numbers, f"{base}{word}") for word in ("Dev", "", "Interval")]
+            scored = [cell(numbers, f"{base}{word}") for word in (*judged.values(), "Interval")]
             rows.append([method, *scored, *with_others, seeds][: len(head)])
     return table(
         name,
-        f"Scores by method{_percent([main, *others])}. Dev, test and interval: "
-        f"{escape(inline(main.title))}. {_covers(view, test)}{alone}",
+        f"Scores by method{_percent([main, *others])}. {', '.join(judged).capitalize()} and "
+        f"interval: {escape(inline(main.title))}. {_covers(view, test)}{alone}",
         "l" + "r" * (len(head) - 1),
         head,
         rows,
         wide=len(head) > 7,
     )
+
+
+def _judged(names: Names, scores: Sequence[Estimate], numbers: Numbers) -> dict[str, str]:
+    """Return the splits that the tables tell, each with how its numbers' names end.
+
+    Dev is left out where it has no scores at all, as in a study that does not judge it.
+    """
+    bases = [score_name(names, one) for one in scores]
+    told = {"Dev": "Dev", "Test": ""}
+    if any(base in numbers for base in bases) and not any(f"{b}Dev" in numbers for b in bases):
+        del told["Dev"]
+    return told
 
 
 def _percent(metrics: Sequence[MetricView]) -> str:
@@ -110,7 +123,7 @@ def _covers(view: StudyView, test: Sequence[Estimate]) -> str:
         + (f" of {escape(view.task(t).title)}" * (len(tasks) > 1))
         for t in tasks
     )
-    return f"{said} ({items})."
+    return f"{said} ({items})." if items else ""
 
 
 def _places(view: StudyView, test: Sequence[Estimate]) -> list[tuple[str, str]]:

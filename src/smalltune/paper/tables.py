@@ -17,6 +17,8 @@ __all__ = [
 ]  # fmt: skip
 
 Rows = Iterable[Sequence[str]]
+PAGE = 50
+"""Rows that fit on a page under a caption, the space above headings counted in."""
 
 
 def table(
@@ -24,9 +26,37 @@ def table(
 ) -> Tex:
     """Return a floating table; a row of one cell is a heading over all columns.
 
-    A table that is wider than its column is made smaller (`\\fittable` in paper.tex).
+    A table that is wider than its column is made smaller (`\\fittable` in paper.tex); one of more
+    rows than a page holds is continued in further tables, before a heading where there are any.
     """
-    return floating(name, caption, tabular(columns, head, rows), wide=wide)
+    made = []
+    for number, part in enumerate(_pages(rows), 1):
+        first = number == 1
+        own = name if first else f"{name}-page-{number}"
+        said = caption if first else rf"Continues Table~\ref{{tab:{name}}}."
+        made.append(floating(own, said, tabular(columns, head, part), wide=wide))
+    return Tex("\n".join(made))
+
+
+def _pages(rows: Rows) -> list[list[Sequence[str]]]:
+    """Return the rows in parts of at most PAGE, about as long as each other.
+
+    A block under one heading stays together where a page holds it.
+    """
+    blocks: list[list[Sequence[str]]] = []
+    for row in rows:
+        if not blocks or len(row) == 1 or len(blocks[-1]) >= PAGE:
+            blocks.append([])
+        blocks[-1].append(row)
+    count = sum(map(len, blocks))
+    even = math.ceil(count / max(1, math.ceil(count / PAGE)))
+    pages: list[list[Sequence[str]]] = [[]]
+    for block in blocks:
+        full = len(pages[-1]) >= even or len(pages[-1]) + len(block) > PAGE
+        if pages[-1] and full:
+            pages.append([])
+        pages[-1] += block
+    return pages
 
 
 def tabular(columns: str, head: Sequence[str], rows: Rows) -> str:

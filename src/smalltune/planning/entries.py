@@ -127,7 +127,10 @@ class Entries:
             build(Training, {**kind.training, **shared, **training}, place, self.problems)
         said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
         tune = {option: tuple(values) for option, values in entry.tune.items()}
-        return MethodSpec(name, entry.method or name, own, {**shared, **training}, tune, said)
+        return MethodSpec(
+            name, entry.method or name, own, {**shared, **training}, tune, said,
+            tuple(entry.tasks or ()),
+        )  # fmt: skip
 
     def _options(
         self,

@@ -1,4 +1,4 @@
-"""Guessing: which columns of a table are the texts, the labels and the ids.
+"""Guessing: which columns of a table are the texts, what is right of them, and the ids.
 
 By what they hold first, by their names second; a person confirms it before anything is written.
 """
@@ -9,6 +9,14 @@ from typing import Final
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import nearest
 from smalltune.data.profile import MOST_LABELS, Column, Columns, Table
+from smalltune.data.tables import has_column
+from smalltune.planning.recognising import (
+    answer_column,
+    bare,
+    choice_columns,
+    is_exchange,
+    target_column,
+)
 
 __all__ = ["check_labels", "guess"]
 
@@ -23,6 +31,7 @@ _TEXTS: Final = (
 _PAIRS: Final = (
     ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"),
     ("text_a", "text_b"), ("text1", "text2"), ("question", "sentence"), ("question", "passage"),
+    ("context", "question"),
 )  # fmt: skip
 _IDS: Final = ("id", "uid", "uuid", "guid", "idx", "index", "key", "nr", "no", "number", "")
 LONGEST_LABEL: Final = 60
@@ -30,17 +39,40 @@ LONGEST_ID: Final = 40
 LONGEST_NAME: Final = 80
 
 
-def guess(table: Table, *, text: Sequence[str], label: str | None, id: str | None) -> Columns:
-    """Return the columns to learn from; those that are given stay as they are.
+def guess(
+    table: Table,
+    *,
+    text: Sequence[str],
+    label: str | None,
+    id: str | None,
+    target: str | None = None,
+    choices: Sequence[str] = (),
+) -> Columns:
+    """Return the columns to learn from, and the kind of task; those that are given stay.
 
     Raises DataError when the table has no rows, no such column, or none that could be guessed.
     """
     _check_names(table)
-    for name in (*text, *([label] if label else []), *([id] if id else [])):
-        if name not in table.columns:
+    given = (*text, *choices, *(name for name in (label, target, id) if name))
+    for name in given:
+        if not any(has_column(row, name) for row in (table.columns, *table.samples)):
             near = nearest(name, [str(column) for column in table.columns])
             raise DataError(f"{table.path}: no column {name!r}. {near}")
-    texts = tuple(text) or _texts(table, label)
+    named = label is not None or _named_label(table) is not None
+    if not (text or target or choices or named) and is_exchange(table):
+        return Columns((), "", id or _id(table, ()), "instructions")
+    listed = tuple(choices) or (() if target or label else choice_columns(table))
+    answer = (label or answer_column(table, (*text, *listed))) if listed else None
+    if listed and answer:
+        texts = tuple(text) or _texts(table, (answer, *listed))
+        return Columns(texts, answer, id or _id(table, given), "multiple_choice", listed)
+    goal = target or (None if named else target_column(table, text))
+    if goal:
+        texts = tuple(text) or _texts(table, (goal.partition(".")[0], goal))
+        return Columns(texts, goal, id or _id(table, (*texts, goal)), "generation")
+    if choices:
+        raise DataError(f"{table.path}: no column says which choice is right: name it with --label")
+    texts = tuple(text) or _texts(table, (label,))
     found = label or _label(table, texts)
     return Columns(texts, found, id or _id(table, (*texts, found)))
 
@@ -77,14 +109,20 @@ def _check_names(table: Table) -> None:
         )
 
 
-def _texts(table: Table, label: str | None) -> tuple[str, ...]:
+def _named_label(table: Table) -> str | None:
+    """Return a column that is called and looks like labels."""
+    columns = table.columns.values()
+    return next((c.name for c in columns if bare(c.name) in _LABELS and _is_label(c, table)), None)
+
+
+def _texts(table: Table, taken: Sequence[str | None]) -> tuple[str, ...]:
     """Return the column of the longest texts, or both of a pair that is known by its names."""
-    columns = [c for c in table.columns.values() if _is_text(c) and c.name != label]
-    named = {_bare(column.name): column.name for column in columns}
+    columns = [c for c in table.columns.values() if _is_text(c) and c.name not in taken]
+    named = {bare(column.name): column.name for column in columns}
     for pair in _PAIRS:
         if all(name in named for name in pair):
             return tuple(named[name] for name in pair)
-    hinted = [column for column in columns if _bare(column.name) in _TEXTS]
+    hinted = [column for column in columns if bare(column.name) in _TEXTS]
     if not columns:
         raise DataError(
             f"{table.path}: no column holds texts; the columns are: {_listed(list(table.columns))}"
@@ -97,19 +135,20 @@ def _label(table: Table, texts: Sequence[str]) -> str:
     """Return the column with few short values that repeat; a telling name wins, then the fewest."""
     columns = [c for c in table.columns.values() if c.name not in texts and _is_label(c, table)]
     if not columns:  # one that is called label is looked at closely, and refused with the reason
-        named = [name for name in table.columns if _bare(name) in _LABELS and name not in texts]
+        named = [name for name in table.columns if bare(name) in _LABELS and name not in texts]
         if named:
             return named[0]
         raise DataError(
             f"{table.path}: no column looks like labels (2 to {MOST_LABELS:,} short values that "
-            f"repeat): name it with --label; the columns are: {_listed(list(table.columns))}"
+            "repeat): name it with --label, or texts to be written with --target; the columns are: "
+            f"{_listed(list(table.columns))}"
         )
     places = {name: place for place, name in enumerate(_LABELS)}
     order = {column.name: place for place, column in enumerate(columns)}
     best = min(
         columns,
         key=lambda column: (
-            places.get(_bare(column.name), len(places)),
+            places.get(bare(column.name), len(places)),
             len(column.values or ()),
             -order[column.name],
         ),
@@ -123,8 +162,8 @@ def _id(table: Table, taken: Sequence[str]) -> str | None:
         fits = column.unique and column.filled == table.rows and column.mean <= LONGEST_ID
         if column.name in taken or column.nested or not fits or " " in column.first:
             continue
-        bare = _bare(column.name)
-        if bare in _IDS or bare.endswith(("_id", "-id")) or (place == 0 and table.rows > 2):
+        known = bare(column.name)
+        if known in _IDS or known.endswith(("_id", "-id")) or (place == 0 and table.rows > 2):
             return column.name
     return None
 
@@ -138,10 +177,6 @@ def _is_label(column: Column, table: Table) -> bool:
     if column.nested or not values or column.mean > LONGEST_LABEL:
         return False
     return 2 <= len(values) <= min(MOST_LABELS, table.rows / 2) and column.filled * 2 > table.rows
-
-
-def _bare(name: str) -> str:
-    return name.strip().lower().replace(" ", "_")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.plugins import load
 from smalltune.engine import VERSION as ENGINE
 from smalltune.planning.lock import Lock
+from smalltune.planning.pairs import meets
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
 __all__ = ["Cell", "Known", "cells", "plan"]
@@ -46,6 +47,8 @@ class Cell(NamedTuple):
 def cells(study: StudySpec) -> Iterator[Cell]:
     """Yield the coordinates of every trial of a study, tuned or not."""
     for task, method in product(study.tasks, study.methods):
+        if not meets(method, task):
+            continue
         models = study.models if method.kind.uses_model else (None,)
         seeds = study.seeds if _draws(method, task) else (None,)
         for model, seed in product(models, seeds):
@@ -170,6 +173,8 @@ class _Builder:
             "dtype": self.lock.dtype,
             "engine": ENGINE,
         }
+        if self.study.base_dtype != "float32":  # so that other studies keep their keys
+            asked["base_dtype"] = self.study.base_dtype
         inputs = {"tokens": self.tokens(cell.model.name, cell.task.name)}
         sources = self._source(cell.model.name)
         if method.trains:

@@ -9,6 +9,7 @@ from smalltune.core.plugins import load, nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
 from smalltune.planning.options import build, check
+from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
 from smalltune.planning.schema import StudyFile, check_shape
 from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
@@ -91,6 +92,7 @@ class _Reader:
         primary = self.primary(metrics)
         select = shape.tuning.metric or primary
         name = shape.name or self.folder.name
+        contrasts = self.contrasts(primary, metrics)
         return StudySpec(
             name=name,
             title=shape.title or name,
@@ -104,7 +106,7 @@ class _Reader:
             seeds=self.seeds(),
             tuning_seed=shape.tuning.seed,
             tuning_metric=self.entries.among(select, metrics, ("tuning", "metric"), "metric"),
-            contrasts=self.contrasts(primary, metrics),
+            contrasts=shared_contrasts(contrasts, tasks, methods, self.problems),
             published=read_published(
                 shape.published,
                 {t.name: [m for m in metrics if m in t.metrics or "." in m] for t in tasks},
@@ -119,21 +121,31 @@ class _Reader:
             max_length=shape.max_length,
             keep_weights=shape.keep_weights,
             dtype=shape.dtype,
+            base_dtype=shape.base_dtype,
             folder=self.folder,
             document=self.document,
         )
 
     def _fit(self, tasks: Sequence[TaskSpec], methods: Sequence[MethodSpec]) -> None:
-        """Note methods that lack the model, and tasks that lack the labels, which they need."""
+        """Note methods that lack the model or the tasks which they need."""
         asking = [method.name for method in methods if method.kind.uses_model]
         if asking and not self.shape.models:
             self.problems.add((), f"'models' is missing: {asking[0]} asks a language model")
         self.problems.stop()
-        free = [task.name for task in tasks if not getattr(task.task, "labels", None)]
-        for method in methods:
-            if free and not method.kind.uses_model:
-                text = f"{method.name} answers with labels, and the task {free[0]!r} has none"
-                self.problems.add(("methods", method.name), text)
+        self._hold(methods)
+        check_pairs(tasks, methods, self.problems)
+
+    def _hold(self, methods: Sequence[MethodSpec]) -> None:
+        """Note the methods that train what `base_dtype` would hold with too few digits for it."""
+        held = self.shape.base_dtype
+        changing = [m.name for m in methods if getattr(m.kind, "changes_base", False)]
+        if changing and held != "float32":
+            text = (
+                f"{', '.join(changing)} would train weights in {held}, which rounds small steps "
+                "away: leave `base_dtype` out, or put what keeps the base frozen in a study of "
+                "its own"
+            )
+            self.problems.add(("base_dtype",), text)
 
     def seeds(self) -> tuple[int, ...]:
         """Return the seeds; each once, none of them the tuning seed."""

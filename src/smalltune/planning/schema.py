@@ -87,11 +87,13 @@ class TaskEntry(_Open):
 class MethodEntry(_Open):
     """A method by its name or, under a name of one's own, by `method:`; its hyperparameters.
 
-    `tune` gives some of them several values: the best combination on dev is used.
+    `tune` gives some of them several values: the best combination on dev is used. `tasks` names
+    the tasks that the method is for, where it is not for all.
     """
 
     method: str | None = None
     title: str | None = None
+    tasks: Annotated[list[str], Field(min_length=1)] | None = None
     tune: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
     why: str = ""
 
@@ -138,6 +140,7 @@ class StudyFile(_Closed):
     max_length: Annotated[int, Field(ge=8)] = 512
     keep_weights: bool = False
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    base_dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 def check_shape(data: dict[str, Any], problems: Problems) -> StudyFile | None:
@@ -172,6 +175,8 @@ def _entry(entry: Any) -> Any:
     entry = dict(entry)
     if isinstance(entry.get("citation"), str):
         entry["citation"] = [entry["citation"]]
+    if isinstance(entry.get("tasks"), str):
+        entry["tasks"] = [entry["tasks"]]
     if isinstance(entry.get("files"), dict):
         files = entry["files"].items()
         entry["files"] = {role: [p] if isinstance(p, str) else p for role, p in files}

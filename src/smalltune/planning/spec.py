@@ -85,7 +85,8 @@ class MethodSpec:
     """A method: the plug-in `method`, the values that the study gives, and what is tuned.
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
-    the method's. `tune` maps option names of either kind to the values that are tried.
+    the method's. `tune` maps option names of either kind to the values that are tried. `tasks`
+    names the tasks that it is for; () are all (see `pairs`).
     """
 
     name: str
@@ -94,6 +95,7 @@ class MethodSpec:
     training: Mapping[str, Any]
     tune: Mapping[str, tuple[Any, ...]]
     said: Said
+    tasks: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Any:
@@ -133,7 +135,8 @@ class Contrast:
 class StudySpec:
     """A study: every model with every method on every task with every seed, and its purpose.
 
-    `sesoi` is the smallest difference of interest, as the primary metric counts.
+    `sesoi` is the smallest difference of interest, as the primary metric counts. `dtype` is the
+    number format in which models compute, `base_dtype` the one in which a frozen base is held.
     """
 
     name: str
@@ -159,6 +162,7 @@ class StudySpec:
     max_length: int
     keep_weights: bool
     dtype: str
+    base_dtype: str
     folder: Path
     document: Document = field(repr=False, compare=False)
 

@@ -1,27 +1,33 @@
 """Starters: a commented study file for someone who begins, on embedded or on their own data."""
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from smalltune.core.errors import DataError, StudyError
+from smalltune.core.plugins import load
 from smalltune.core.plural import plural
 from smalltune.data.labels import alike, words_for
 from smalltune.data.profile import Columns, Survey, survey
-from smalltune.data.splits import draw
-from smalltune.data.tables import read_rows
+from smalltune.planning.apart import remove, set_apart
 from smalltune.planning.guessing import check_labels
+from smalltune.planning.open_tasks import open_task
+from smalltune.planning.quoting import plain, quoted
 from smalltune.planning.reading import read_study
-from smalltune.planning.template import CHOOSE, DEV, OWN, REVIEWS, TEMPLATE, WORDS
+from smalltune.planning.template import (
+    CHOOSE,
+    DEV,
+    FLOORS,
+    OPEN,
+    OWN,
+    REVIEWS,
+    TEMPLATE,
+    WORDS,
+)
 
-__all__ = ["Own", "Written", "new_folder", "own_study", "starter_study"]
-
-FEWEST: Final = 10
-"""Rows below which no test and dev part can be set apart."""
+__all__ = ["Own", "Written", "new_folder", "open_study", "own_study", "starter_study"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,23 @@ class Written:
 def starter_study(name: str) -> Written:
     """Write a study on the embedded base and reviews."""
     return Written(_write(new_folder(name), task="reviews", tasks=REVIEWS))
+
+
+def open_study(name: str, own: Own) -> Written:
+    """Write a study on the user's tables whose answers are texts, choices or exchanges.
+
+    Raises DataError naming file and row when the columns cannot be used.
+    """
+    folder, kind = new_folder(name), own.columns.kind
+    found = open_task(own.files, own.columns)
+    places = {role: os.path.relpath(p.resolve(), folder.resolve()) for role, p in own.files.items()}
+    places.setdefault("test", places["train"])
+    task = _name(own.files["train"])
+    tasks = OPEN.format(task=task, kind=kind, files=_files(places), options=found.lines)
+    plugin = load("smalltune.tasks", kind)
+    floors = ("majority",) if kind == "multiple_choice" else ()
+    file = _write(folder, task=task, tasks=tasks, floors=floors, primary=plugin.metrics[0])
+    return Written(file, notes=found.notes)
 
 
 def own_study(name: str, own: Own) -> Written:
@@ -82,14 +105,14 @@ def own_study(name: str, own: Own) -> Written:
                 for role, p in own.files.items()
             }
         else:
-            written, count, left = _set_apart(folder, train, held)
+            written, count, left = set_apart(folder, train, held)
             files = {p.stem: f"data/{p.name}" for p in written}
             notes.append(f"test is a fifth of the rows, {count} of them, drawn by label")
         task = _name(train)
         tasks = _task(task, files, columns, words, guessed, left)
         return Written(_write(folder, task=task, tasks=tasks), words, dict(held.labels), notes)
     except BaseException:
-        _remove(written)
+        remove(written)
         raise
 
 
@@ -102,21 +125,25 @@ def _task(
     count: int,
 ) -> str:
     """Return the lines of the task's entry."""
-    text = ", ".join(map(_quoted, columns.text))
+    text = ", ".join(map(quoted, columns.text))
     asked = columns.label.replace("_", " ").strip().capitalize()
     tail = asked if re.fullmatch(r"[A-Za-z][A-Za-z ]{2,30}", asked) else "Label"
     texts = "\n".join(f"{{{column}}}" for column in columns.text)
     return OWN.format(
         task=task,
-        files="\n".join(f"      {role}: {_quoted(path)}" for role, path in files.items()),
+        files=_files(files),
         text=f"[{text}]" if len(columns.text) > 1 else text,
-        label=_quoted(columns.label),
-        id=f"    id: {_quoted(columns.id)}\n" if columns.id is not None else "",
+        label=quoted(columns.label),
+        id=f"    id: {quoted(columns.id)}\n" if columns.id is not None else "",
         hint=CHOOSE if guessed else WORDS,
-        labels="\n".join(f"      {_quoted(v)}: {_quoted(w)}" for v, w in words.items()),
-        prompt=_quoted(f"{texts}\n{tail}:"),
+        labels="\n".join(f"      {quoted(v)}: {quoted(w)}" for v, w in words.items()),
+        prompt=quoted(f"{texts}\n{tail}:"),
         dev="" if "dev" in files else DEV.format(rows=max(1, min(500, count // 5))),
     )
+
+
+def _files(files: Mapping[str, str]) -> str:
+    return "\n".join(f"      {role}: {quoted(path)}" for role, path in files.items())
 
 
 def _left(train: Path, surveys: Mapping[str, Survey]) -> int:
@@ -154,14 +181,28 @@ def new_folder(name: str) -> Path:
     return folder
 
 
-def _write(folder: Path, *, task: str, tasks: str) -> Path:
+def _write(
+    folder: Path,
+    *,
+    task: str,
+    tasks: str,
+    floors: Sequence[str] = ("majority", "tfidf"),
+    primary: str = "accuracy",
+) -> Path:
     named = folder.resolve().name
     name = re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]+", "-", named).strip("-") or "study"
     title = named.replace("-", " ").replace("_", " ").capitalize()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "study.yaml"
     file.write_text(
-        TEMPLATE.format(name=_plain(name), title=_plain(title), task=task, tasks=tasks),
+        TEMPLATE.format(
+            name=plain(name),
+            title=plain(title),
+            task=task,
+            tasks=tasks,
+            floors="".join(FLOORS[method] for method in floors),
+            primary=primary,
+        ),
         encoding="utf-8",
     )
     try:
@@ -170,57 +211,6 @@ def _write(folder: Path, *, task: str, tasks: str) -> Path:
         file.unlink()
         raise
     return file
-
-
-def _set_apart(folder: Path, table: Path, held: Survey) -> tuple[list[Path], int, int]:
-    """Write data/train.jsonl and data/test.jsonl; a fifth of each label is test.
-
-    A label that occurs once stays in train. Returns the files, the number of rows of test, and
-    how many rows of train test does not repeat.
-    """
-    order, counts = held.order, held.labels
-    if len(order) < FEWEST:
-        raise DataError(
-            f"{table}: {plural(len(order), 'row')}, too few to set test and dev rows apart: "
-            f"give {FEWEST} or more, or a test table with --test"
-        )
-    numbers = {value: number for number, value in enumerate(sorted(counts))}
-    pool = [index for index, label in enumerate(order) if counts[label] > 1]
-    drawn = draw([numbers[order[index]] for index in pool], max(1, len(order) // 5), 0)
-    chosen = {pool[index] for index in drawn.tolist()}
-    there = {held.keys[index] for index in chosen}
-    left = sum(key not in there for key in held.keys)
-    if not left:
-        raise DataError(
-            f"{table}: {plural(len(there), 'different text')} in {len(order):,} rows: every row of "
-            "train would be repeated in test: drop the repeats, or give a test table with --test"
-        )
-    parts = [folder / "data" / f"{role}.jsonl" for role in ("train", "test")]
-    for part in parts:
-        if part.exists():
-            raise StudyError(f"{part} is there already: choose another name, or give --test")
-    parts[0].parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with (
-            parts[0].open("x", encoding="utf-8") as train,
-            parts[1].open("x", encoding="utf-8") as test,
-        ):
-            for index, (_, row) in enumerate(read_rows(table)):
-                line = json.dumps(row, ensure_ascii=False, default=str)
-                (test if index in chosen else train).write(line + "\n")
-    except BaseException:
-        _remove(parts)
-        raise
-    return parts, len(chosen), left
-
-
-def _remove(files: list[Path]) -> None:
-    """Remove files that were half written, and their folder if it is empty then."""
-    for file in files:
-        file.unlink(missing_ok=True)
-        if not any(file.parent.iterdir()):
-            file.parent.rmdir()
-            return
 
 
 def _columns(names: Sequence[str]) -> str:
@@ -236,23 +226,3 @@ def _in_order(label: str) -> tuple[bool, float, str]:
 def _name(path: Path) -> str:
     stem = path.name.partition(".")[0]
     return "".join(c if c.isalnum() and c.isascii() else "-" for c in stem).strip("-") or "own"
-
-
-def _plain(text: str) -> str:
-    """Return text as YAML reads it back: bare where it can be, else quoted."""
-    import yaml
-
-    return text if yaml.safe_load(text) == text else _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    """Return text as YAML's double quotes hold it; what cannot be printed as its code."""
-    inside = "".join(
-        f"\\{c}" if c in '\\"' else c if c.isprintable() else _escaped(c) for c in text
-    )
-    return f'"{inside}"'
-
-
-def _escaped(char: str) -> str:
-    short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return short.get(char, f"\\U{ord(char):08x}")

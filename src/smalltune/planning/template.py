@@ -1,6 +1,6 @@
 """Template: the text of a study file for someone who begins; `starter` fills it in."""
 
-__all__ = ["CHOOSE", "DEV", "OWN", "REVIEWS", "TEMPLATE", "WORDS"]
+__all__ = ["CHOOSE", "DEV", "FLOORS", "OPEN", "OWN", "REVIEWS", "TEMPLATE", "WORDS"]
 
 TEMPLATE = """\
 # A study: every model with every method on every task with every seed.
@@ -21,11 +21,7 @@ tasks:
 methods:
   # Each method's own hyperparameters stand here; `tune: {{learning_rate: [1e-4, 1e-3]}}` would
   # choose on dev. A method under a name of your own: lora4: {{method: lora, rank: 4}}.
-  majority:
-    why: The floor, right without reading the text.
-  tfidf:
-    why: The linear baseline that a language model has to beat.
-  zero_shot:
+{floors}  zero_shot:
     why: What the base knows before any training.
   full:
     why: The reference that trains every weight.
@@ -42,8 +38,20 @@ training:
 seeds: 6
 # Declared before the runs; others are exploration.
 contrasts: ["lora - full"]
-primary: accuracy
+primary: {primary}
 """
+
+FLOORS = {
+    "majority": """\
+  majority:
+    why: The floor, right without reading the text.
+""",
+    "tfidf": """\
+  tfidf:
+    why: The linear baseline that a language model has to beat.
+""",
+}
+"""Methods without a language model, for tasks whose answers are labels."""
 
 REVIEWS = """\
   reviews:
@@ -63,6 +71,16 @@ OWN = """\
     # What the model reads before it answers with a label's word.
     prompt: {prompt}
 {dev}    # A paper needs to say why this data answers the question; it prints licence and link too.
+    # why: ...
+    # licence: ...
+"""
+
+OPEN = """\
+  {task}:
+    kind: {kind}
+    files:
+{files}
+{options}    # A paper needs to say why this data answers the question; it prints the licence.
     # why: ...
     # licence: ...
 """

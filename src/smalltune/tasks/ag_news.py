@@ -31,10 +31,10 @@ class AGNews(Classification):
     link: ClassVar[str] = "https://huggingface.co/datasets/fancyzhx/ag_news"
     citation: ClassVar[str] = "zhang2015charcnn"
     about: ClassVar[str] = (
-        "Title and first lines of news items from the web in four sections of equal size. To be "
-        "chosen for a task of topics and not of moods, with many rows (120,000 to learn from) of "
-        "some forty words. Single words give most sections away, so a linear model on word counts "
-        "is hard to beat, and some items would fit two sections. The texts hold leftovers of HTML "
-        "such as #39; for an apostrophe. Some items occur in both train and test; they are dropped "
-        "from train."
+        "Title and first lines of news items from the web in four sections of equal size; 120,000 "
+        "to learn from, and 7,600 to be judged on. To be chosen for a task of topics and not of "
+        "moods, with many rows of some forty words. Single words give most sections away, so a "
+        "linear model on word counts is hard to beat, and some items would fit two sections. The "
+        "texts hold leftovers of HTML such as #39; for an apostrophe. Some items occur in both "
+        "train and test; they are dropped from train."
     )

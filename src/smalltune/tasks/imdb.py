@@ -32,7 +32,8 @@ class IMDb(Classification):
     citation: ClassVar[str] = "maas2011imdb"
     about: ClassVar[str] = (
         "Whole film reviews by visitors of a film site, half of them positive and half negative; "
-        "reviews with middling marks were left out. To be chosen where long texts matter: a "
+        "reviews with middling marks were left out; 25,000 to learn from, and 25,000 to be judged "
+        "on. To be chosen where long texts matter: a "
         "review has about 230 words and some have over two thousand, so a short context cuts "
         "many, and the verdict often stands at the end. Line breaks are left in the text as HTML. "
         "More than a hundred training reviews occur in the test split too; they are dropped from "

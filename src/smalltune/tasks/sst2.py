@@ -40,7 +40,9 @@ class SST2(Classification):
     citation: ClassVar[str] = "socher2013sst"
     about: ClassVar[str] = (
         "Sentences and phrases from film reviews, labelled positive or negative, as distributed "
-        "with GLUE. Much used, with published scores of most models. Nearly all training rows are "
+        "with GLUE; 67,349 to learn from, and 872 sentences to be judged on. To be chosen for "
+        "comparison: it is much used, with published scores of most models. Nearly all training "
+        "rows are "
         "fragments of sentences, about nine words long, while the sentences they are judged on "
         "have about twenty; and many fragments overlap, so that a random dev split would be known "
         "by heart: dev is therefore drawn from full sentences, and their parts leave train. The "

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "BOTH", "COLOURS", "WIDTH", "canvas", "label_feet", "save", "style", "tint", "title", "titled",
+    "BOTH", "COLOURS", "WIDTH", "canvas", "label_feet", "place_title", "save", "style", "tint",
+    "title", "titled",
 ]  # fmt: skip
 
 WIDTH = 3.3
@@ -76,6 +77,11 @@ def titled(titles: Mapping[str, str]) -> Iterator[None]:
 def title(name: str) -> str:
     """Return what the paper calls a method; outside of a paper that is its name."""
     return TITLES.get().get(name, name)
+
+
+def place_title(models: Sequence[str], model: str, task: str) -> str:
+    """Return what stands above a panel: the task, and the model where there are several."""
+    return f"{model}, {task}" if len(models) > 1 and model != "-" else task
 
 
 @contextlib.contextmanager

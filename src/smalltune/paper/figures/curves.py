@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import LINES, canvas, label_feet, style, tint, title
+from smalltune.paper.figures import LINES, canvas, label_feet, place_title, style, tint, title
 
 __all__ = ["draw"]
 
@@ -32,7 +32,7 @@ def draw(results: Results) -> Any:
         for (place, curves), ax in zip(found.items(), axes, strict=True):
             _panel(ax, results, curves)
             if len(found) > 1:
-                ax.set_title(", ".join(place), loc="left")
+                ax.set_title(place_title(results.models, *place), loc="left")
         label_feet(axes, "Step")
         return figure
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from smalltune.analysis.records import TokenFacts
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import COLOURS, LINES, canvas, label_feet, style
+from smalltune.paper.figures import COLOURS, LINES, canvas, label_feet, place_title, style
 
 __all__ = ["draw"]
 
@@ -33,7 +33,7 @@ def draw(results: Results) -> Any:
         for (place, facts), ax in zip(found.items(), axes, strict=True):
             _panel(ax, facts)
             if len(found) > 1:
-                ax.set_title(", ".join(place), loc="left")
+                ax.set_title(place_title(results.models, *place), loc="left")
         label_feet(axes, "Tokens")
         return figure
 

@@ -6,7 +6,7 @@ from typing import Any
 from smalltune.analysis.intervals import Estimate, estimate
 from smalltune.analysis.results import Results
 from smalltune.core.plugins import load
-from smalltune.paper.figures import canvas, style, tint, title
+from smalltune.paper.figures import canvas, place_title, style, tint, title
 
 __all__ = ["draw"]
 
@@ -37,7 +37,7 @@ def draw(results: Results, *, metric: str | None = None, split: str = "test") ->
         for (panel, own), ax in zip(panels.items(), axes, strict=True):
             _panel(ax, results, rows[panel], own)
             if len(panels) > 1:
-                ax.set_title(", ".join(name for name in panel if name != "-"), loc="left")
+                ax.set_title(place_title(results.models, *panel), loc="left")
         return figure
 
 
