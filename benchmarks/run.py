@@ -4,6 +4,7 @@
     make bench QUICK=1                      a few minutes, to see that everything works
     make bench ONLY=train:micro             the pairs whose names begin so
     make bench ONLY=train:micro AGAIN=1     the same, also those that are finished
+    make bench ONLY=agreement               the scores, not the time, beside lm-eval's
     tools/bench.sh --list                   all names
     tools/bench.sh --report                 write RESULTS.md and the figure from results.json
 
@@ -18,11 +19,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 LOGS = HERE.parent / "build" / "benchmark"
+ROOMS = {
+    "train": "training", "evaluate": "evaluation", "generate": "generation", "study": "studies",
+    "memory": "memory", "scaling": "lengths", "trials": "trials", "profile": "profiles",
+}  # fmt: skip
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
@@ -35,6 +41,8 @@ def main() -> None:
     """Measure what is asked for and not finished; write what is known."""
     asked = _arguments()
     sys.path.insert(0, str(HERE))
+    if asked.only == ["agreement"]:
+        sys.exit(agreement(asked))
     from harness.catalogue import catalogue, chosen, quick
     from harness.results import Results, write_whole
 
@@ -52,6 +60,18 @@ def main() -> None:
     failed = [] if asked.report else run_all(pairs, results, asked)
     write(results, catalogue() if not asked.quick else quick(), folder)
     sys.exit(f"not measured: {', '.join(failed)}" if failed else 0)
+
+
+def agreement(asked: argparse.Namespace) -> str | None:
+    """Compare scores with lm-eval's; return what is outside the tolerances, None for nothing."""
+    os.environ |= QUIET | {"OMP_NUM_THREADS": str(asked.threads)}
+    from agreement.agree import agree
+    from harness.machine import steady
+
+    steady(asked.threads)
+    wrong = agree(asked.data, asked.checkpoints, HERE, asked.threads)
+    print(f"wrote {HERE / 'AGREEMENT.md'}")
+    return "\n".join(wrong) or None
 
 
 def run_all(pairs: list[Any], results: Any, asked: argparse.Namespace) -> list[str]:
@@ -111,16 +131,11 @@ def in_child(pairs: list[Any], asked: argparse.Namespace) -> Iterator[tuple[Any,
 
 def measure(pair: Any, asked: argparse.Namespace) -> dict[str, Any]:
     """Measure one pair in this process; return its record."""
-    from harness import evaluation, generation, lengths, memory, studies, training, trials
     from harness.machine import describe, steady
     from harness.timing import Unequal
 
     from smalltune.engine.peak import matmul_peak
 
-    rooms = {
-        "train": training, "evaluate": evaluation, "generate": generation, "study": studies,
-        "memory": memory, "scaling": lengths, "trials": trials,
-    }  # fmt: skip
     device = steady(asked.threads)
     record: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -129,7 +144,8 @@ def measure(pair: Any, asked: argparse.Namespace) -> dict[str, Any]:
         "peak": matmul_peak(device, "bfloat16" if device == "cuda" else "float32"),
     }
     try:
-        record |= rooms[pair.kind].run_pair(pair.plan, asked.data, asked.checkpoints, device)
+        room = import_module(f"harness.{ROOMS[pair.kind]}")
+        record |= room.run_pair(pair.plan, asked.data, asked.checkpoints, device)
     except Unequal as unequal:
         record["refused"] = str(unequal)
     return record

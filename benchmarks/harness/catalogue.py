@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from harness import evaluation, generation, jobs, lengths, memory, studies, trials
+from harness import evaluation, generation, jobs, lengths, memory, profiles, studies, trials
 
 __all__ = ["GPU", "Pair", "catalogue", "chosen", "quick"]
 
@@ -50,6 +50,7 @@ def catalogue() -> list[Pair]:
         *_studies(),
         *_memories(),
         *_scalings(),
+        *_profiles(),
         *_on_gpu(),
     ]
 
@@ -81,6 +82,8 @@ def quick() -> list[Pair]:
         small("memory:0.5b:lora:sst2", shape="micro", variants=("smalltune", "trainer")),
         small("scaling:lengths", shapes=("micro",), lengths=(32, 128), rounds=(1, 1)),
         small("scaling:trials", trials=(10,)),
+        small("profile:micro:lora", steps=2, warm=1, rounds=1),
+        small("profile:study:lora", seeds=2),
     ]
 
 
@@ -147,6 +150,15 @@ def _scalings() -> Iterator[Pair]:
     yield Pair("scaling:lengths", "scaling", spans)
     yield Pair("scaling:sizes", "scaling", sizes)
     yield Pair("scaling:trials", "trials", trials.Plan())
+
+
+def _profiles() -> Iterator[Pair]:
+    for shape, steps in (("micro", 30), ("15m", 10), ("0.5b", 1)):
+        for method in ("full", "lora"):
+            if (shape, method) != ("0.5b", "full"):
+                plan = profiles.Plan(shape, method, steps=steps, warm=min(3, steps))
+                yield Pair(f"profile:{shape}:{method}", "profile", plan)
+    yield Pair("profile:study:lora", "profile", profiles.Plan("micro", "lora", seeds=12))
 
 
 def _on_gpu() -> Iterator[Pair]:

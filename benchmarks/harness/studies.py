@@ -23,7 +23,7 @@ from typing import Any
 
 from harness.timing import refuse_unequal
 
-__all__ = ["Plan", "cost_of", "run_pair", "seconds_for"]
+__all__ = ["Plan", "cores", "cost_of", "run_pair", "run_study", "seconds_for", "write_rows"]
 
 LIMITS = {"accuracy": 0.01}
 """The largest difference of a seed's accuracy on the test rows."""
@@ -64,8 +64,8 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
     """Measure all; raises Unequal when a seed's accuracy differs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(plan, data, folder)
-        studies = {n: _study(plan, folder, n) for n in (plan.few, plan.many)}
+        write_rows(plan, data, folder)
+        studies = {n: run_study(plan, folder, n) for n in (plan.few, plan.many)}
         runs = {name: _processes(plan, folder, name) for name in plan.variants[1:]}
     ours = studies[plan.many]["accuracy"]
     for name, found in runs.items():
@@ -88,6 +88,12 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
     return record
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    few = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if few else os.cpu_count() or 1
+
+
 def seconds_for(count: int, measured: dict[str, Any]) -> float:
     """Return the seconds of `count` runs: what is paid once, and each run."""
     return float(measured["once"] + count * measured["each"])
@@ -99,7 +105,7 @@ def cost_of(few: int, many: int, seconds: tuple[float, float]) -> dict[str, Any]
     return {"once": seconds[0] - few * each, "each": each, "measured": list(seconds)}
 
 
-def _write(plan: Plan, data: Path, folder: Path) -> None:
+def write_rows(plan: Plan, data: Path, folder: Path) -> None:
     """Write rows as files for both sides, and the order of the training rows by seed."""
     from harness.shapes import SHAPES
     from harness.texts import ask, draw_rows, task_of, written
@@ -127,7 +133,7 @@ def _write(plan: Plan, data: Path, folder: Path) -> None:
     (folder / "orders.json").write_text(json.dumps(orders))
 
 
-def _study(plan: Plan, folder: Path, seeds: int) -> dict[str, Any]:
+def run_study(plan: Plan, folder: Path, seeds: int) -> dict[str, Any]:
     """Run a study in a process of its own, as the command line does; return cost and scores."""
     import smalltune
 
@@ -146,9 +152,8 @@ def _study(plan: Plan, folder: Path, seeds: int) -> dict[str, Any]:
 
 def _processes(plan: Plan, folder: Path, name: str) -> dict[str, Any]:
     """Run one process per seed; return the cost of each, and their accuracies."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    at_once = (cores or 1) if name == "side_by_side" else 1
-    threads = {"OMP_NUM_THREADS": str(1 if at_once > 1 else cores)}
+    at_once = cores() if name == "side_by_side" else 1
+    threads = {"OMP_NUM_THREADS": str(1 if at_once > 1 else cores())}
     script = str(Path(__file__).with_name("single_run.py"))
 
     def one(seed: int) -> dict[str, Any]:

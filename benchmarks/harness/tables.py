@@ -12,6 +12,9 @@ __all__ = [
 
 Record = Mapping[str, Any]
 
+SHOWN = 0.01
+"""Parts of a profile below this share are left out."""
+
 TITLES = {
     "smalltune": "smalltune",
     "smalltune_like": "smalltune, like lengths",
@@ -173,6 +176,31 @@ def _trials(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     return table(head, rows) + f"\n{found['unit']}; the columns are explained in `scaling.py`.\n"
 
 
+def _profiles(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    """Return where the time goes, and for each pair the largest part by its name."""
+    rows, largest = [], []
+    for pair in pairs:
+        record = records[pair.name]
+        parts = record["parts"]
+        largest.append(f"`{pair.name}`: {parts[0]['part']}, {100 * parts[0]['share']:.0f} %.")
+        counting = f"{100 * record['counting']:.2f} %" if "counting" in record else ""
+        shown = [part for part in parts if part["share"] >= SHOWN]
+        for part in shown:
+            first = part is shown[0]
+            rows.append(
+                (
+                    f"`{pair.name}`" if first else "",
+                    f"{record['taken']:.3g} s" if first else "",
+                    part["part"],
+                    f"{100 * part['share']:.0f} %",
+                    counting if first else "",
+                )
+            )
+    head = ("profile", "a step, or the study", "part", "share", "meters")
+    note = "\nThe largest part of each: " + " ".join(largest) + "\n"
+    return table(head, rows) + note
+
+
 SECTIONS = (
     ("train", "Training", _timed),
     ("evaluate", "Evaluation: label words", _timed),
@@ -181,6 +209,7 @@ SECTIONS = (
     ("memory", "Peak memory of training", _memories),
     ("scaling", "Time against length and size", _scalings),
     ("trials", "Cost per trial of planning, store and scheduling", _trials),
+    ("profile", "Where the time of a step and of a study goes", _profiles),
 )
 
 
