@@ -47,6 +47,7 @@ def test_no_section_speaks_of_seeds_or_models(folder: Path):
         text = re.sub(r"\\(cite\w*|ref|label)\{[^}]*\}", "", text)
         allowed = {"related_work": {"seed", "fine-tun"}, "models": {"language model"}}
         allowed["methods"] = {"language model"}  # TF-IDF says what it is held against
+        allowed["data"] = {"language model"}  # the reviews say who wrote them
         for word in FALSE:
             if word not in allowed.get(path.stem, ()):
                 assert word not in text, (

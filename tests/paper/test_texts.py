@@ -15,6 +15,8 @@ from smalltune.paper.words import LATEX
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(path.name for path in (ROOT / "studies").iterdir() if (path / "text").is_dir())
+OWN_PROSE = [s for s in STUDIES if (ROOT / "studies" / s / "text" / "related_work.tex").is_file()]
+"""Those whose every section is written by hand; the others add to the text of smalltune."""
 WRITTEN = {
     "introduction", "related_work", "discussion", "limitations", "future_work", "ethics",
     "conclusion",
@@ -25,13 +27,22 @@ def texts(study: str) -> dict[str, str]:
     return {p.stem: p.read_text() for p in (ROOT / "studies" / study / "text").glob("*.tex")}
 
 
+def works(study: str) -> dict[str, str]:
+    return bibliography.entries(ROOT / "studies" / study / "text" / "references.bib")
+
+
 def macros(text: str) -> set[str]:
     return set(re.findall(r"\\([a-zA-Z]+)", text)) - LATEX
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_the_prose_is_there_and_belongs_to_sections(study: str):
-    assert set(texts(study)) >= WRITTEN and set(texts(study)) <= set(SECTIONS)
+def test_the_prose_belongs_to_sections(study: str):
+    assert texts(study) and set(texts(study)) <= set(SECTIONS)
+
+
+@pytest.mark.parametrize("study", ["demo", "sst2"])
+def test_every_section_is_written(study: str):
+    assert study in OWN_PROSE and set(texts(study)) >= WRITTEN
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -39,7 +50,7 @@ def test_the_prose_passes_the_lint(study: str):
     everything = "".join(texts(study).values())
     used = macros(everything)
     claims = dict.fromkeys((name for name in used if name.startswith("claim")), "unclear")
-    known = Vocabulary(used - set(claims), claims, bibliography.entries())
+    known = Vocabulary(used - set(claims), claims, works(study))
     found = [
         str(f) for name, text in texts(study).items() for f in lint(Path(name), name, text, known)
     ]
@@ -55,7 +66,7 @@ def test_every_macro_is_named_after_something_of_the_study(study: str):
         assert any(word in macro for word in words), macro
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", OWN_PROSE)
 def test_at_least_twenty_works_are_discussed(study: str):
     assert len(bibliography.cited([texts(study)["related_work"]])) >= 20
 
@@ -80,6 +91,8 @@ def test_every_entry_of_the_bibliography_is_used_and_whole():
         used += plugins.load("smalltune.methods", method).cite
     for metric in plugins.names("smalltune.metrics"):
         used += CITED.get(metric, ())
+    for study in STUDIES:
+        used = [key for key in used if key in known or key not in works(study)]
     assert sorted(known) == sorted(set(used) - {""})
     for key, entry in known.items():
         for field in ("title", "author", "year"):

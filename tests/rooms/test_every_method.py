@@ -18,12 +18,13 @@ from smalltune.core.plugins import load, names
 from smalltune.engine.scoring import log_likelihoods
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training, train
-from smalltune.methods import Classical, Gradient, Method
+from smalltune.methods import Classical, Copied, Gradient, Method
 from smalltune.models.loading import fingerprint, load_model
 
 METHODS = [load("smalltune.methods", name) for name in names("smalltune.methods")]
 GRADIENT = [method for method in METHODS if method.trains]
-CLASSICAL = [method for method in METHODS if not method.uses_model]
+CLASSICAL = [m for m in METHODS if not m.uses_model and m.answers == "labels"]
+COPIED = [m for m in METHODS if not m.uses_model and m.answers == "texts"]
 
 
 def fits(method, family):
@@ -103,7 +104,7 @@ def test_is_a_final_frozen_dataclass_that_says_what_it_is(method):
     assert dataclasses.is_dataclass(method) and method.__dataclass_params__.frozen
     assert method.title and len(method.rationale) > 40
     assert method.trains == issubclass(method, Gradient)
-    assert method.uses_model != issubclass(method, Classical)
+    assert method.uses_model != issubclass(method, Classical | Copied)
 
 
 @pytest.mark.parametrize("method", GRADIENT, ids=lambda m: m.__name__)
@@ -233,6 +234,21 @@ def test_a_classical_method_gives_log_probabilities_and_repeats(method):
         found, method().log_probs(texts, labels, 2, ["good", "dull", "x"])
     )
     assert found[0].argmax() == 1
+
+
+@pytest.mark.parametrize("method", COPIED, ids=lambda m: m.__name__)
+def test_what_is_copied_stands_in_the_item(method):
+    text = 'He said "no." Then he left! Nobody saw him. That was all. Or was it?'
+    found = method().text({"article": text, "question": "Who?"})
+    assert found and found in text
+    assert method().text({"article": "no end"}) == "no end"
+    assert method().text({"article": ""}) == ""
+
+
+def test_the_lead_is_as_many_sentences_as_are_asked_for():
+    text = "One. Two! Three? Four."
+    leads = [load("smalltune.methods", "lead")(sentences=n).text({"a": text}) for n in (1, 3, 9)]
+    assert leads == ["One.", "One. Two! Three?", text]
 
 
 def test_a_target_that_does_not_exist_is_named(tiny):

@@ -53,7 +53,15 @@ def mixed(tmp_path_factory, tiny_folder):
             "chats": {"kind": "instructions", "files": more, "longest": 16},
             "prose": {"kind": "language_modelling", "files": more, "text": "article"},
         },
-        "methods": {"majority": None, "zero_shot": None, "lora": {"tasks": ["own", "notes"]}},
+        "methods": {
+            "majority": None,
+            "lead": {"sentences": 1},
+            "zero_shot": None,
+            "few_shot": {"shots": 3},
+            "even": {"method": "few_shot", "calibrated": True, "tasks": "own"},
+            "lora": {"tasks": ["own", "notes"]},
+            "prompt_tuning": {"tokens": 4, "tasks": ["own", "notes"]},
+        },
         "training": {"epochs": 1, "batch_size": 8},
         "seeds": 1,
         "contrasts": ["lora - majority", "lora - zero_shot"],
@@ -76,6 +84,10 @@ def test_each_method_is_scored_where_it_can_answer(mixed):
     scored = {(e["method"], e["task"]) for e in told["estimates"]}
     assert ("majority", "own") in scored and ("majority", "notes") not in scored
     assert {("lora", "own"), ("lora", "notes"), ("majority", "quiz")} <= scored
+    assert [task for method, task in scored if method == "lead"] == ["notes"]
+    shown = {task for method, task in scored if method == "few_shot"}
+    assert shown == {"own", "notes", "quiz", "chats"}
+    assert {("even", "own"), ("prompt_tuning", "own"), ("prompt_tuning", "notes")} <= scored
     assert ("lora", "quiz") not in scored and len({task for _, task in scored}) == 5
     assert [(c["contrast"], c["task"]) for c in told["contrasts"]] == [
         ("lora - majority", "own"), ("lora - zero_shot", "own"), ("lora - zero_shot", "notes"),
@@ -85,7 +97,7 @@ def test_each_method_is_scored_where_it_can_answer(mixed):
 def test_there_are_items_to_read_and_errors_of_every_task(mixed):
     assert mixed("results").returncode == 0
     examples, errors = table(mixed, "examples.csv"), table(mixed, "errors.csv")
-    for task, methods in (("own", 3), ("notes", 2), ("quiz", 2), ("chats", 1), ("prose", 1)):
+    for task, methods in (("own", 6), ("notes", 5), ("quiz", 3), ("chats", 2), ("prose", 1)):
         mine = [row for row in examples if row["task"] == task]
         assert {row["chosen"] for row in mine} <= {"disagreement", "hardest", "random"}
         assert len({row["method"] for row in mine}) == methods

@@ -38,6 +38,7 @@ class LanguageModelling(Task):
     longest: int = 20_000
 
     version: ClassVar[int] = 2
+    asks: ClassVar[bool] = False
     data_fields: ClassVar[tuple[str, ...]] = ("text", "held_out", "longest")
     prompt_fields: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("bits_per_byte",)

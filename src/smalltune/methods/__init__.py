@@ -4,6 +4,8 @@ The planner and the stages go by what a method declares, never by its name:
 
     uses_model   asks a language model (otherwise the model axis is "-")
     uses_rows    looks at training rows
+    draws        gives another answer with another seed, whatever rows there are
+    answers      without a model: "labels" or "texts", which decides for which tasks it is
     trains       changes weights by gradient descent (stage `train`, then `predict`)
 
 A concrete method is a frozen dataclass and final. Raise `version` when the same fields would
@@ -19,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Classical", "Gradient", "Method", "Prompted", "WholeModel"]
+__all__ = ["Classical", "Copied", "Gradient", "Method", "Prompted", "WholeModel"]
 
 
 class Method(ABC):
@@ -29,6 +31,8 @@ class Method(ABC):
     uses_model: ClassVar[bool]
     uses_rows: ClassVar[bool]
     trains: ClassVar[bool]
+    draws: ClassVar[bool] = False
+    answers: ClassVar[str] = "labels"
     title: ClassVar[str]
     rationale: ClassVar[str]
     cite: ClassVar[tuple[str, ...]] = ()
@@ -52,8 +56,27 @@ class Classical(Method):
         """Fit on texts and labels [n]; return log-probabilities [m, classes] of the asked texts."""
 
 
+class Copied(Method):
+    """A method that takes its answer, a text, out of the item itself."""
+
+    uses_model = False
+    uses_rows = False
+    trains = False
+    answers = "texts"
+
+    @abstractmethod
+    def text(self, fields: Mapping[str, str]) -> str:
+        """Return the answer to an item, given its columns."""
+
+
 class Prompted(Method):
-    """A method that asks the base as it is."""
+    """A method that asks the base as it is; with `uses_rows`, behind `shots` rows of train.
+
+    `calibrated` divides by what the same prompt without content makes likely.
+    """
+
+    shots: int = 0
+    calibrated: bool = False
 
     uses_model = True
     uses_rows = False
@@ -71,6 +94,7 @@ class Gradient(Method):
     uses_model = True
     uses_rows = True
     trains = True
+    draws = True
     changes_base: ClassVar[bool] = False
     starts_at_base: ClassVar[bool] = True
     training: ClassVar[Mapping[str, Any]] = {}

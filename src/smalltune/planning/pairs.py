@@ -1,8 +1,9 @@
 """Pairs: which methods of a study meet which of its tasks.
 
 Each method meets each task, with two exceptions. A method may name its `tasks`. And one that asks
-no model answers with labels, so that a task whose answer is a text is not for it; where other tasks
-of the study have labels, it meets those, and what was left out is told with the plan.
+no model answers with labels, or with texts, so that tasks of the other sort are not for it; where
+the study has some that are, it meets those, and what was left out is told with the plan. Nor
+are demonstrations for running text, which asks nothing.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,8 @@ def check_pairs(
         unable = [repr(task.name) for task in asked if not _able(method, task)]
         if unable and (method.tasks or len(unable) == len(asked)):
             has = f"task {unable[0]} has" if len(unable) == 1 else f"tasks {', '.join(unable)} have"
-            text = f"{method.name} answers with labels, and the {has} none"
+            what = "questions" if method.kind.uses_model else method.kind.answers
+            text = f"{method.name} answers with {what}, and the {has} none"
             problems.add(place if method.tasks else place[:2], text)
     problems.stop()
     for task in tasks:
@@ -88,4 +90,9 @@ def _wanted(method: MethodSpec, task: TaskSpec) -> bool:
 
 
 def _able(method: MethodSpec, task: TaskSpec) -> bool:
-    return bool(method.kind.uses_model or getattr(task.task, "labels", None))
+    if method.kind.uses_model:
+        shows = method.kind.uses_rows and not method.kind.trains
+        return task.task.asks or not shows
+    if method.kind.answers == "labels":
+        return bool(getattr(task.task, "labels", None))
+    return getattr(task.task, "judged", None) == "text"

@@ -10,6 +10,7 @@ drawn rows give it the seed axis.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -23,6 +24,9 @@ from smalltune.planning.pairs import meets
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
 __all__ = ["Cell", "Known", "cells", "plan"]
+
+ANSWER = 16
+"""Tokens that are left for a label's word behind demonstrations."""
 
 Known = Callable[[str], Mapping[str, Any] | None]
 """Returns a finished select job's choice (`options`, `index`, `value`, ...) by key, or None."""
@@ -75,7 +79,7 @@ def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
 def _draws(method: MethodSpec, task: TaskSpec) -> bool:
     """Tell whether a trial's seed can change its answer."""
     kind = method.kind
-    return bool(kind.trains or (kind.uses_rows and task.limit is not None))
+    return bool(kind.draws or (kind.uses_rows and task.limit is not None))
 
 
 class _Builder:
@@ -134,7 +138,7 @@ class _Builder:
             "task": _task(task, task.task.prompt_options()),
             "chat": self.bases[model_name].chat,
             "tokeniser": locked.tokeniser,
-            "max_length": min(self.study.max_length, locked.context or self.study.max_length),
+            "max_length": self._length(locked),
         }
         inputs, sources = {"data": self.prepare(task_name)}, self._source(model_name)
         return _job("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
@@ -182,11 +186,29 @@ class _Builder:
             weights = _job("train", spec, inputs, sources, f"train {label}")
             inputs = {**inputs, "weights": weights}
         spec = {**asked, "split": split, "seed": cell.seed}
+        if method.uses_rows and not method.trains:
+            spec |= {"limit": cell.task.limit, "asked": self._asked(cell)}
         if decoding := cell.task.task.decoding_options():
             tokeniser = self.lock.models[cell.model.name].tokeniser
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
         inputs = {"data": data, **inputs}
         return _job("predict", spec, inputs, sources, f"predict {label} {split}")
+
+    def _asked(self, cell: Cell) -> dict[str, Any]:
+        """Return how prompts are made, for what stands before them; `room` is for both."""
+        assert cell.model is not None
+        locked = self.lock.models[cell.model.name]
+        longest = cell.task.task.decoding_options().get("longest", ANSWER)
+        return {
+            "options": asdict(cell.task.task),
+            "chat": cell.model.chat,
+            "tokeniser": locked.tokeniser,
+            "max_length": self._length(locked),
+            "room": (locked.context or 2 * self.study.max_length) - longest,
+        }
+
+    def _length(self, locked: Any) -> int:
+        return min(self.study.max_length, locked.context or self.study.max_length)
 
     def _source(self, model: str) -> dict[str, str]:
         """Return where a model lies; folders of the study become absolute."""

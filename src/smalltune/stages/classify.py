@@ -23,6 +23,9 @@ VERSION = 2
 def classify(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write predictions.jsonl, labels.json and facts.json for one split."""
     method = load("smalltune.methods", spec["method"]["name"])(**spec["method"]["options"])
+    if method.answers == "texts":
+        _copy(method, _rows(inputs["data"] / f"{spec['split']}.jsonl"), out)
+        return
     names = list(spec["labels"])
     train, asked = (
         _rows(inputs["data"] / "train.jsonl"),
@@ -47,6 +50,17 @@ def classify(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -
             file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
     write_json(out / "labels.json", {"names": names})
     write_json(out / "facts.json", {"examples": len(asked), "train_examples": len(kept)})
+
+
+def _copy(method: Any, asked: list[Row], out: Path) -> None:
+    """Write the answers of a method that takes them out of the items."""
+    with (out / "predictions.jsonl").open("w", encoding="utf-8") as file:
+        for row in asked:
+            text = method.text(row.fields)
+            prediction = {"id": row.id, "text": text, "ended": True, "predicted": text or None}
+            file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
+    write_json(out / "labels.json", {"names": []})
+    write_json(out / "facts.json", {"examples": len(asked), "train_examples": 0})
 
 
 def _rows(path: Path) -> list[Row]:

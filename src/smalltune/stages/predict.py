@@ -12,6 +12,7 @@ from smalltune.engine.flops import asking, flops_of, learning
 from smalltune.engine.precision import precision
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers
+from smalltune.stages._shown import Shown, calibrated
 from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["predict"]
@@ -24,6 +25,10 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
     method = load("smalltune.methods", spec["method"]["name"])(**spec["method"]["options"])
     task = load("smalltune.tasks", spec["task"])
     encoded, answers = bench.tokens(inputs, spec["split"]), bench.answers(inputs)
+    shown = Shown(spec, inputs, bench, answers) if "asked" in spec else None
+    short = 0
+    if shown:
+        encoded, short = shown.before(encoded)
     trained = "weights" in inputs.folders
     changes = trained and method.changes_base
     ref, digest, seed = inputs.sources["model"], spec["model"], spec["seed"] or 0
@@ -37,6 +42,8 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
             rows = list(
                 task.predict(model, encoded, answers, **_writing(task, spec, inputs, bench))
             )
+            if shown and method.calibrated:
+                rows = calibrated(rows, shown.bias(model), answers)
         bench.meter.phase("save")
         flops = _flops(model, encoded, answers)
         if trained:
@@ -48,6 +55,7 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
     write_json(out / "labels.json", {"names": answers.names}, synced=False)
     tokens = int(encoded.starts[-1])
     facts = {"examples": len(rows), "tokens": tokens, "flops": flops}
+    facts |= {"shown_fewer": short} if shown else {}
     write_json(out / "facts.json", facts, synced=False)  # as all files are when it is committed
     return bench.cost("predict", dtype=spec["dtype"], tokens=tokens, flops=flops)
 
