@@ -46,7 +46,9 @@ def check_pairs(
         unable = [repr(task.name) for task in asked if not _able(method, task)]
         if unable and (method.tasks or len(unable) == len(asked)):
             has = f"task {unable[0]} has" if len(unable) == 1 else f"tasks {', '.join(unable)} have"
-            what = "questions" if method.kind.uses_model else method.kind.answers
+            what = (
+                "questions" if method.kind.uses_model else getattr(method.kind, "answers", "labels")
+            )
             text = f"{method.name} answers with {what}, and the {has} none"
             problems.add(place if method.tasks else place[:2], text)
     problems.stop()
@@ -92,7 +94,7 @@ def _wanted(method: MethodSpec, task: TaskSpec) -> bool:
 def _able(method: MethodSpec, task: TaskSpec) -> bool:
     if method.kind.uses_model:
         shows = method.kind.uses_rows and not method.kind.trains
-        return task.task.asks or not shows
-    if method.kind.answers == "labels":
+        return not shows or getattr(task.task, "asks", True)
+    if getattr(method.kind, "answers", "labels") == "labels":
         return bool(getattr(task.task, "labels", None))
     return getattr(task.task, "judged", None) == "text"

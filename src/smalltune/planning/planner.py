@@ -79,7 +79,8 @@ def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
 def _draws(method: MethodSpec, task: TaskSpec) -> bool:
     """Tell whether a trial's seed can change its answer."""
     kind = method.kind
-    return bool(kind.draws or (kind.uses_rows and task.limit is not None))
+    draws = getattr(kind, "draws", kind.trains)
+    return bool(draws or (kind.uses_rows and task.limit is not None))
 
 
 class _Builder:
