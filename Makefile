@@ -3,6 +3,7 @@
 #   make demo TORCH=cuda             torch with CUDA instead of the CPU build (kept for later calls)
 #   make demo PYTHON=/path/python3   a certain interpreter
 #   make demo LATEX=no               do not install LaTeX
+#   make bench DATA=folder CHECKPOINTS=folder   where data sets and checkpoints are [../shared/..]
 
 SHELL := bash
 .NOTPARALLEL:
@@ -46,7 +47,8 @@ constraints: setup  ## resolve constraints.txt and requirements.txt from pyproje
 	tools/constraints.sh
 
 bench: setup  ## measure against the usual tools (QUICK=1 tries it, ONLY=name chooses, AGAIN=1)
-	@tools/bench.sh $(if $(QUICK),--quick) $(addprefix --only=,$(ONLY)) $(if $(AGAIN),--again)
+	@tools/bench.sh $(if $(QUICK),--quick) $(addprefix --only=,$(ONLY)) $(if $(AGAIN),--again) \
+	  $(if $(DATA),--data $(DATA)) $(if $(CHECKPOINTS),--checkpoints $(CHECKPOINTS))
 
 bases-report: setup  ## write bases/REPORT.md and its figures from stored measurements
 	.venv/bin/python bases/yardsticks.py

@@ -96,7 +96,9 @@ def main() -> None:
         print("".join(f"{value:>11}" for value in rows[-1].values()), flush=True)
     print(f"CPU ms per trial; aim: {' + '.join(TRIAL)} below {AIM:g}, and flat")
     if asked.json:
-        asked.json.write_text(json.dumps({"unit": "CPU ms per trial", "rows": rows}, indent=1))
+        asked.json.write_text(
+            json.dumps({"unit": "CPU ms per trial", "rows": rows, "trial": [*TRIAL]}, indent=1)
+        )
 
 
 def measure(folder: Path, trials: int) -> dict[str, float]:

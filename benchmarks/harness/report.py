@@ -9,8 +9,11 @@ from harness.tables import (
     best_trainer,
     clock_of,
     gigabytes,
+    many_runs,
+    per_trial,
     ratio_of,
     sections,
+    share_of_peak,
     spread_text,
     table,
 )  # fmt: skip
@@ -22,14 +25,14 @@ HEAD = """# The benchmark
 
 Written by `make bench` from `results.json`, which holds every single measurement.
 
-A time is {clock} of one run with {threads} thread(s). Variants run in turn within one process; a
-ratio is the time of a variant over smalltune's in the same round: its median over the rounds, and
-in brackets the lowest and the highest. Above 1, smalltune is faster. Differences below 1.15 are
-noise. Each pair did equal work: same weights, rows, batches and their order, steps, schedule,
-optimiser, clipping, precision and threads; how far the results lie apart stands beside the times,
-and a pair that ended differently is not published. smalltune and the tuned settings of the peers
-run with large freed blocks kept by the process, as smalltune's workers do; a peer's default has
-what glibc does by itself.
+A time is {clock} of one run with {threads} thread(s), unless a table says otherwise. Variants of
+training, evaluation and generation run in turn within one process; a ratio is the time of a variant
+over smalltune's in the same round: its median over the rounds, and in brackets the lowest and the
+highest. Above 1, smalltune is faster. Each pair did equal work: same weights, rows, batches and
+their order, steps, schedule, optimiser, clipping, precision and threads; how far the results lie
+apart stands beside the times, and a pair that ended differently is not published. smalltune and the
+tuned settings of the peers run with large freed blocks kept by the process, as smalltune's workers
+do; a peer's default has what glibc does by itself.
 
 The share of peak is the number of operations that the work needs, with nothing computed in vain,
 per second, over what a product of large matrices reached in the same process.
@@ -101,9 +104,15 @@ def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
     """Return a measured value, how it is written, and whether less is better."""
     if "computed" in record:
         count = max(record["computed"], key=int)
-        runs = record["computed"][count]
-        value = runs[name]["wall"] / runs["smalltune"]["wall"]
-        return value, f"{value:.1f} (computed for {count} runs)", False
+        found = many_runs(record, name, count)
+        return found.median, f"{spread_text(found)}, computed for {count} runs", False
+    if name == "share":
+        value = share_of_peak(record, "smalltune")
+        return value, f"{value:.2f}", False
+    if "trials" in record:
+        costs = per_trial(record)
+        value = max(costs) if name == "dearest" else max(costs) / min(costs)
+        return value, f"{value:.3g}", True
     if name == "best":
         name = best_trainer(record)
     if name not in record["runs"]:

@@ -1,7 +1,8 @@
 """Studies: many short runs by smalltune, and by one process per run as scripts are usually run.
 
 smalltune runs a study of `few` seeds and one of `many`, each on a fresh store: the difference
-between them is what a run costs, the rest is what a study costs once. The peer is
+between them is what a run costs, the rest is what a study costs once. All of it is done `rounds`
+times, smalltune and peers in turn; a ratio is taken within a round. The peer is
 `single_run.py`, which trains with Trainer and PEFT: `one_by_one` with all cores each, the usual
 way, and `side_by_side` with as many processes at once as there are cores, of one thread each. All
 start from the same weights, see the same rows in the same batches, and are scored on the same
@@ -56,6 +57,7 @@ class Plan:
     few: int = 2
     many: int = 12
     peers: int = 8
+    rounds: int = 2
     asked: tuple[int, ...] = (8, 200)
     variants: tuple[str, ...] = ("smalltune", "one_by_one", "side_by_side")
 
@@ -65,27 +67,43 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_rows(plan, data, folder)
-        studies = {n: run_study(plan, folder, n) for n in (plan.few, plan.many)}
-        runs = {name: _processes(plan, folder, name) for name in plan.variants[1:]}
-    ours = studies[plan.many]["accuracy"]
-    for name, found in runs.items():
-        pairs = zip(found["accuracy"], ours, strict=False)
-        found["distances"] = {"accuracy": max(abs(a - b) for a, b in pairs)}
-        refuse_unequal(name, found["distances"], LIMITS)
-    few, many = studies[plan.few], studies[plan.many]
-    smalltune = {
-        clock: cost_of(plan.few, plan.many, (few[clock], many[clock])) for clock in ("wall", "cpu")
-    }
-    smalltune |= {"accuracy": ours, "distances": {"accuracy": 0.0}}
-    record = {"plan": asdict(plan), "rows": plan.rows, "runs": {"smalltune": smalltune, **runs}}
-    record["computed"] = {
+        rounds = [_round(plan, folder, number) for number in range(plan.rounds)]
+    computed = {
         str(count): {
-            name: {clock: seconds_for(count, found[clock]) for clock in ("wall", "cpu")}
-            for name, found in record["runs"].items()
+            name: {
+                clock: [seconds_for(count, found[name][clock]) for found in rounds]
+                for clock in ("wall", "cpu")
+            }
+            for name in plan.variants
         }
         for count in plan.asked
     }
-    return record
+    runs = {name: [found[name] for found in rounds] for name in plan.variants}
+    return {"plan": asdict(plan), "rows": plan.rows, "runs": runs, "computed": computed}
+
+
+def _round(plan: Plan, folder: Path, number: int) -> dict[str, Any]:
+    """Run both studies and all peers once, the peers first in every second round."""
+    found: dict[str, Any] = {}
+
+    def ours() -> None:
+        few, many = (run_study(plan, folder / f"round-{number}", n) for n in (plan.few, plan.many))
+        found["smalltune"] = {
+            clock: cost_of(plan.few, plan.many, (few[clock], many[clock]))
+            for clock in ("wall", "cpu")
+        } | {"accuracy": many["accuracy"]}
+
+    def peers() -> None:
+        for name in plan.variants[1:]:
+            found[name] = _processes(plan, folder, name)
+
+    for part in (ours, peers) if number % 2 == 0 else (peers, ours):
+        part()
+    for name, one in found.items():
+        pairs = zip(one["accuracy"], found["smalltune"]["accuracy"], strict=False)
+        one["distances"] = {"accuracy": max(abs(a - b) for a, b in pairs)}
+        refuse_unequal(name, one["distances"], LIMITS)
+    return found
 
 
 def cores() -> int:
@@ -138,9 +156,10 @@ def run_study(plan: Plan, folder: Path, seeds: int) -> dict[str, Any]:
     import smalltune
 
     place = folder / f"study-{seeds}"
-    place.mkdir()
+    place.mkdir(parents=True)
+    rows = next(each for each in (folder, *folder.parents) if (each / "train.jsonl").is_file())
     for role in ("train", "dev", "test"):
-        (place / f"{role}.jsonl").symlink_to(folder / f"{role}.jsonl")
+        (place / f"{role}.jsonl").symlink_to(rows / f"{role}.jsonl")
     text = STUDY.format(method=plan.method, batch=plan.batch, seeds=seeds)
     (place / "study.yaml").write_text(text)
     command = [sys.executable, "-m", "smalltune", "run", str(place), "--json"]

@@ -6,8 +6,8 @@ from typing import Any
 from harness.timing import Spread, ratio, spread
 
 __all__ = [
-    "TITLES", "Record", "best_trainer", "clock_of", "gigabytes", "ratio_of", "sections",
-    "share_of_peak", "spread_text", "table",
+    "TITLES", "Record", "best_trainer", "clock_of", "gigabytes", "many_runs", "per_trial",
+    "ratio_of", "sections", "share_of_peak", "spread_text", "table",
 ]  # fmt: skip
 
 Record = Mapping[str, Any]
@@ -28,6 +28,9 @@ TITLES = {
     "lm_eval_batched": "lm-eval, batch 32",
     "generate": "generate",
     "generate_sorted": "generate, sorted",
+    "share": "share of the matmul peak",
+    "dearest": "CPU ms per trial, the dearest",
+    "flat": "the dearest trial over the cheapest",
     "one_by_one": "processes, one by one",
     "side_by_side": "processes, side by side",
 }
@@ -102,29 +105,43 @@ def _studies(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     rows = []
     for pair in pairs:
         record = records[pair.name]
-        for name, run in record["runs"].items():
+        for name, rounds in record["runs"].items():
             wall = {n: record["computed"][n][name]["wall"] for n in record["computed"]}
-            first = {n: record["computed"][n]["smalltune"]["wall"] for n in record["computed"]}
-            several = run["accuracy"]
+            several = rounds[0]["accuracy"]
             rows.append(
                 (
                     f"`{pair.name}`" if name == "smalltune" else "",
                     TITLES[name],
-                    f"{run['wall']['once']:.1f} s",
-                    f"{run['wall']['each']:.2f} s",
-                    f"{run['cpu']['each']:.2f} s",
-                    *(f"{s:.0f} s ({s / first[n]:.1f}x)" for n, s in wall.items()),
+                    f"{_middle(rounds, 'wall', 'once'):.1f} s",
+                    f"{_middle(rounds, 'wall', 'each'):.2f} s",
+                    f"{_middle(rounds, 'cpu', 'each'):.2f} s",
+                    *(
+                        f"{spread(s).median:.0f} s, {spread_text(many_runs(record, name, n))}"
+                        for n, s in wall.items()
+                    ),
                     f"{sum(several) / len(several):.3f} ({len(several)} seeds)",
-                    _distances(run),
+                    _distances(rounds[0]),
                 )
             )
     counts = [f"{n} runs, computed" for n in records[pairs[0].name]["computed"]]
     head = ("pair", "variant", "once", "each run", "CPU each", *counts, "mean accuracy", "apart")
     note = (
-        "\nWall seconds unless it says CPU. Both use all cores of the machine. Measured are the "
-        "runs of `results.json`; what more runs would take is once + runs x each.\n"
+        "\nWall seconds unless it says CPU, the middle of the rounds; in a round smalltune and the "
+        "peers run one after the other, with all cores of the machine. Measured are the runs of "
+        "`results.json`; what more runs would take is once + runs x each, beside it the ratio to "
+        "smalltune with its lowest and highest.\n"
     )
     return table(head, rows) + note
+
+
+def many_runs(record: Record, name: str, count: str) -> Spread:
+    """Return how many times smalltune's time a variant needs for so many runs."""
+    computed = record["computed"][count]
+    return ratio(computed[name]["wall"], computed["smalltune"]["wall"])
+
+
+def _middle(rounds: Sequence[Record], clock: str, part: str) -> float:
+    return spread([each[clock][part] for each in rounds]).median
 
 
 def _memories(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
@@ -167,6 +184,12 @@ def _scalings(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                     )
                 )
     return table(("point", "variant", "microseconds a token", "ratio", "apart"), rows)
+
+
+def per_trial(record: Record) -> list[float]:
+    """Return what planning, store and scheduling cost per trial, for each number of trials."""
+    found = record["trials"]
+    return [sum(row[name] for name in found["trial"]) for row in found["rows"]]
 
 
 def _trials(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
