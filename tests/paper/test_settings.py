@@ -13,7 +13,7 @@ from smalltune.paper.settings import add_settings, setting_tables
 @pytest.fixture
 def tuned(view):
     """Return a view in which LoRA's rank is tuned."""
-    full, lora = view.methods[1], replace(view.methods[2], tuned={"rank": (2, 4, 8)})
+    full, lora = view.methods[1], replace(view.methods[2], tuned={"rank": (2, 4, 8)}, candidates=3)
     return replace(view, methods=(full, lora), tuned=True)
 
 

@@ -71,8 +71,8 @@ def test_as_many_candidates_are_said_only_of_methods_that_have_as_many(
     view, results, tmp_path, monkeypatch, tried, said
 ):
     monkeypatch.setattr(latex, "find_engine", lambda: None)
-    full = replace(view.methods[1], tuned={"learning_rate": (0.1, 0.2)})
-    lora = replace(view.methods[2], tuned={"rank": tried})
+    full = replace(view.methods[1], tuned={"learning_rate": (0.1, 0.2)}, candidates=2)
+    lora = replace(view.methods[2], tuned={"rank": tried}, candidates=len(tried))
     tuned = replace(view, methods=(view.methods[0], full, lora), tuned=True)
     report = build(tuned, results, tmp_path / "paper")
     text = section(report, "setup")

@@ -41,7 +41,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         published=tuple(PublishedView(**asdict(one)) for one in study.published),
         author=study.author,
         training=study.training,
-        tuned=any(method.tune for method in study.methods),
+        tuned=any(method.candidates for method in study.methods),
         keywords=study.keywords,
         folder=study.folder,
         text=text if text.is_dir() else None,
@@ -130,6 +130,7 @@ def _method(method: MethodSpec) -> MethodView:
         uses_rows=kind.uses_rows,
         starts_at_base=getattr(kind, "starts_at_base", True),
         tuned=method.tune,
+        candidates=len(method.candidates),
         cite=method.said.citation,
     )
 

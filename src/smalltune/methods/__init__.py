@@ -14,14 +14,50 @@ give other answers.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Classical", "Copied", "Gradient", "Method", "Prompted", "WholeModel"]
+from smalltune.core.errors import MethodError
+
+__all__ = ["Classical", "Copied", "Gradient", "Method", "Prompted", "Range", "WholeModel"]
+
+DECADES = 100.0
+"""The learning rate is searched from its default over this to its default times this."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values between two bounds in which a hyperparameter is searched, evenly in its logarithm.
+
+    With `whole` they are whole numbers; without `log` the values themselves are even.
+    """
+
+    low: float
+    high: float
+    whole: bool = False
+    log: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what is no range; raises MethodError."""
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise MethodError(f"no range from {self.low:g} to {self.high:g}")
+
+    def at(self, share: float) -> float | int:
+        """Return the value at a share in [0, 1) of the way from `low` to `high`."""
+        if self.log:
+            value = self.low * (self.high / self.low) ** share
+        else:
+            value = self.low + share * (self.high - self.low)
+        return round(value) if self.whole else self.rounded(value)
+
+    @staticmethod
+    def rounded(value: float) -> float:
+        """Return a value with three significant digits: what a paper can print is what is run."""
+        return float(f"{value:.3g}")
 
 
 class Method(ABC):
@@ -88,7 +124,7 @@ class Gradient(Method):
 
     `training` holds the method's own defaults for the engine's options, such as its learning
     rate. `changes_base` says that the base's own weights are trained, `starts_at_base` that the
-    first forward is the base's.
+    first forward is the base's, `searched` in which ranges its own options matter.
     """
 
     uses_model = True
@@ -97,7 +133,14 @@ class Gradient(Method):
     draws = True
     changes_base: ClassVar[bool] = False
     starts_at_base: ClassVar[bool] = True
+    searched: ClassVar[Mapping[str, Range]] = {}
     training: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def ranges(cls) -> dict[str, Range]:
+        """Return what is searched: the learning rate over four decades, and `searched`."""
+        usual = cls.training["learning_rate"]
+        return {"learning_rate": Range(usual / DECADES, usual * DECADES), **cls.searched}
 
     @abstractmethod
     def attach(self, model: Any) -> None:

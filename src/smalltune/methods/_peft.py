@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from smalltune.core.errors import MethodError, ModelError
-from smalltune.methods import Gradient
+from smalltune.methods import Gradient, Range
 from smalltune.models.targets import Targets, targets_of
 
 __all__ = ["ADAPTER", "LowRank", "PeftLayers", "layers_of", "write_adapter"]
@@ -84,6 +84,7 @@ class LowRank(PeftLayers):
     dropout: float = 0.0
     target: str | tuple[str, ...] = "all-linear"
 
+    searched: ClassVar[Mapping[str, Range]] = {"rank": Range(4, 32, whole=True)}
     training: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
     experts: ClassVar[bool] = True
     """Whether a mixture's stacked experts can be targets, and with them its other MLPs."""

@@ -4,11 +4,11 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from smalltune.core.errors import MethodError
 from smalltune.engine.fronts import front_of, put, take
-from smalltune.methods import Gradient
+from smalltune.methods import Gradient, Range
 from smalltune.methods._peft import write_adapter
 
 __all__ = ["Virtual"]
@@ -26,7 +26,8 @@ class Virtual(Gradient):
 
     tokens: int = 20
 
-    starts_at_base = False
+    searched: ClassVar[Mapping[str, Range]] = {"tokens": Range(5, 50, whole=True)}
+    starts_at_base: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse an empty front; raises MethodError."""

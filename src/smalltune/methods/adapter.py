@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from smalltune.core.errors import MethodError
+from smalltune.methods import Range
 from smalltune.methods._own import Inserted, decoder_layers
 
 __all__ = ["Adapter"]
@@ -25,6 +26,7 @@ class Adapter(Inserted):
     width: int = 16
     placement: str = "houlsby"
 
+    searched: ClassVar[Mapping[str, Range]] = {"width": Range(8, 64, whole=True)}
     training: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
     title: ClassVar[str] = "Adapters"
     rationale: ClassVar[str] = (

@@ -1,6 +1,5 @@
 """Settings: every hyperparameter of every method: those given, tried and chosen."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,8 +30,8 @@ def settled(method: MethodView) -> dict[str, Any]:
 
 
 def budget(method: MethodView) -> int:
-    """Return how many candidates the study file lists for a tuned method."""
-    return math.prod(len(values) for values in method.tuned.values())
+    """Return how many candidates a tuned method has, before any beyond an edge."""
+    return method.candidates
 
 
 def chosen(results: Results, method: MethodView, option: str) -> Cells:

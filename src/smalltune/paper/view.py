@@ -98,7 +98,7 @@ class MethodView:
 
     `options` are all its hyperparameters, `training` the shared training settings with the
     method's own values filled in (empty where nothing is trained by gradients); `tuned` are the
-    values that were tried, by hyperparameter of either. `starts_at_base` is False for a method
+    values that were tried, by hyperparameter of either, in `candidates` combinations. `starts_at_base` is False for a method
     that takes a model's architecture and draws its weights anew.
     """
 
@@ -114,6 +114,7 @@ class MethodView:
     uses_rows: bool = False
     starts_at_base: bool = True
     tuned: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    candidates: int = 0
     cite: tuple[str, ...] = ()
 
 

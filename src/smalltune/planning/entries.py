@@ -6,16 +6,19 @@ line and the nearest right name; the others are read on, so that one call shows 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from smalltune.core.errors import StudyError
+from smalltune.core.errors import MethodError, StudyError
 from smalltune.core.plugins import load, names, nearest
 from smalltune.engine.training import Training
+from smalltune.methods import Range
 from smalltune.models.sources import embedded_folder
 from smalltune.planning.data_sources import DataReader
 from smalltune.planning.options import build, check, names_of
-from smalltune.planning.schema import MethodEntry, ModelEntry, TaskEntry
+from smalltune.planning.schema import MethodEntry, ModelEntry, RangeEntry, TaskEntry, TuningEntry
+from smalltune.planning.searching import spread
 from smalltune.planning.spec import MethodSpec, ModelSpec, Said, TaskSpec
 from smalltune.planning.yaml_lines import Place, Problems
 
@@ -25,9 +28,9 @@ __all__ = ["Entries"]
 class Entries:
     """Reads the entries of one study file whose folder is `folder`."""
 
-    def __init__(self, folder: Path, problems: Problems):
+    def __init__(self, folder: Path, tuning: TuningEntry, problems: Problems):
         """Note problems in `problems`."""
-        self.folder, self.problems = folder, problems
+        self.folder, self.tuning, self.problems = folder, tuning, problems
 
     # Models
 
@@ -119,18 +122,55 @@ class Entries:
             return None
         beside = [*MethodEntry.model_fields, *(names_of(Training) if kind.trains else [])]
         own, training = self._options(kind, entry.options, place, beside)
-        for option, values in entry.tune.items():
-            for value in values:
-                self._options(kind, {option: value}, (*place, "tune"), beside)
+        candidates = self._candidates(kind, entry, place, beside)
         build(kind, own, place, self.problems)
         if kind.trains and training:
             build(Training, {**kind.training, **shared, **training}, place, self.problems)
         said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
-        tune = {option: tuple(values) for option, values in entry.tune.items()}
         return MethodSpec(
-            name, entry.method or name, own, {**shared, **training}, tune, said,
+            name, entry.method or name, own, {**shared, **training}, candidates, said,
             tuple(entry.tasks or ()),
         )  # fmt: skip
+
+    def _candidates(
+        self, kind: Any, entry: MethodEntry, place: Place, beside: Sequence[str]
+    ) -> tuple[dict[str, Any], ...]:
+        """Return what tuning tries: all combinations of listed values, or points of a search."""
+        at = (*place, "tune")
+        bounds = {n: v for n, v in entry.tune.items() if isinstance(v, RangeEntry)}
+        listed = {n: v for n, v in entry.tune.items() if n not in bounds}
+        trials = self.tuning.trials if kind.trains else None
+        if bounds and (listed or trials is None):
+            text = (
+                f"{'.'.join(place)} has ranges: give `tuning: {{trials: 6}}`, and no lists beside"
+            )
+            self.problems.add(at, text)
+            return ()
+        if listed or trials is None:
+            found = [dict(zip(listed, each, strict=True)) for each in product(*listed.values())]
+            if listed and trials is not None and len(found) != trials:
+                text = f"{'.'.join(place)} lists {len(found)} candidates, and every method has"
+                self.problems.add(at, f"{text} {trials} (tuning.trials)")
+            found = found if listed else []
+        else:
+            found = self._searched(kind, entry, bounds, at)
+        for each in found:
+            for option, value in each.items():
+                self._options(kind, {option: value}, at, beside)
+        return tuple(found)
+
+    def _searched(
+        self, kind: Any, entry: MethodEntry, bounds: Mapping[str, RangeEntry], at: Place
+    ) -> list[dict[str, Any]]:
+        """Return the points of a search over the method's ranges and those of its entry."""
+        ranges = {n: r for n, r in kind.ranges().items() if n not in entry.options}
+        for name, given in bounds.items():
+            own = kind.ranges().get(name)
+            try:
+                ranges[name] = Range(given.low, given.high, whole=bool(own and own.whole))
+            except MethodError as error:
+                self.problems.add((*at, name), str(error))
+        return spread(ranges, self.tuning.trials or 0, self.tuning.seed)
 
     def _options(
         self,

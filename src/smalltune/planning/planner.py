@@ -9,7 +9,7 @@ What a method declares decides, never its name: `uses_model` gives it the model 
 drawn rows give it the seed axis.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib import import_module
@@ -21,6 +21,7 @@ from smalltune.core.plugins import load
 from smalltune.engine import VERSION as ENGINE
 from smalltune.planning.lock import Lock
 from smalltune.planning.pairs import meets
+from smalltune.planning.searching import beyond
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
 __all__ = ["Cell", "Known", "cells", "plan"]
@@ -64,15 +65,12 @@ def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
     builder = _Builder(study, lock)
     trials, open_jobs = [], {}
     for cell in cells(study):
-        chosen: Mapping[str, Any] = {}
-        if cell.method.tune:
-            select = builder.select(cell.model, cell.method, cell.task)
+        chosen: Mapping[str, Any] | None = {}
+        if cell.method.candidates:
+            select, chosen = builder.tuned(cell, known)
             open_jobs[select.key] = select
-            answer = known(select.key)
-            if answer is None:
-                continue
-            chosen = answer["options"]
-        trials.append(builder.trial(cell, chosen))
+        if chosen is not None:
+            trials.append(builder.trial(cell, chosen))
     return Plan(study.name, tuple(trials), tuple(open_jobs.values()))
 
 
@@ -103,20 +101,34 @@ class _Builder:
         model = cell.model.name if cell.model else "-"
         return Trial(model, cell.method.name, cell.task.name, cell.seed, scores)
 
-    def select(self, model: ModelSpec | None, method: MethodSpec, task: TaskSpec) -> Job:
+    def tuned(self, cell: Cell, known: Known) -> tuple[Job, Mapping[str, Any] | None]:
+        """Return the last `select` job that there is to ask, and what it chose, or None.
+
+        Where a choice lies at the edge of what was tried, another job follows that has one
+        candidate more, beyond that edge, at most `extend` times.
+        """
+        candidates = list(cell.method.candidates)
+        for left in range(self.study.extend, -1, -1):
+            select = self.select(cell, candidates)
+            answer = known(select.key)
+            more = beyond(candidates, answer["index"]) if answer and left else None
+            if more is None:
+                break
+            candidates.append(more)
+        return select, answer and answer["options"]
+
+    def select(self, tried: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
         """Return the job that names the best of the tuning runs on dev."""
-        metric = self.study.selects_by(task)
-        seed = self.study.tuning_seed if _draws(method, task) else None
-        cell = Cell(model, method, task, seed)
-        combinations = product(*method.tune.values())
-        candidates = [dict(zip(method.tune, values, strict=True)) for values in combinations]
+        metric = self.study.selects_by(tried.task)
+        seed = self.study.tuning_seed if _draws(tried.method, tried.task) else None
+        cell = tried._replace(seed=seed)
         where = cell.id.rpartition("/")[0]
         scores = {
             str(n): self._score(cell, chosen, "dev", (metric,), f"{where} tuning {n + 1}")
             for n, chosen in enumerate(candidates)
         }
         better = load("smalltune.metrics", metric).better
-        spec = {"metric": metric, "better": better, "candidates": candidates}
+        spec = {"metric": metric, "better": better, "candidates": list(candidates)}
         return _job("select", spec, scores, label=f"select {where}")
 
     def _prepare(self, task_name: str) -> Job:

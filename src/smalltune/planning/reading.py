@@ -75,7 +75,7 @@ class _Reader:
     def __init__(self, shape: StudyFile, document: Document, problems: Problems):
         self.shape, self.document, self.problems = shape, document, problems
         self.folder = document.path.parent.resolve()
-        self.entries = Entries(self.folder, problems)
+        self.entries = Entries(self.folder, self.shape.tuning, problems)
 
     def read(self) -> StudySpec:
         shape = self.shape
@@ -105,6 +105,7 @@ class _Reader:
             training=training,
             seeds=self.seeds(),
             tuning_seed=shape.tuning.seed,
+            extend=shape.tuning.extend if shape.tuning.trials else 0,
             tuning_metric=self.entries.among(select, metrics, ("tuning", "metric"), "metric"),
             contrasts=shared_contrasts(contrasts, tasks, methods, self.problems),
             published=read_published(
@@ -153,10 +154,15 @@ class _Reader:
         twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
         if twice:
             self.problems.add(("seeds",), f"seed {twice[0]} stands in seeds twice")
-        if self.shape.tuning.seed in seeds and any(m.tune for m in self.shape.methods.values()):
+        if self.shape.tuning.seed in seeds and self._tunes:
             text = f"seed {self.shape.tuning.seed} is the tuning seed: a trial must not use it"
             self.problems.add(("seeds",), text)
         return tuple(seeds)
+
+    @property
+    def _tunes(self) -> bool:
+        tuning, methods = self.shape.tuning, self.shape.methods.values()
+        return tuning.trials is not None or any(method.tune for method in methods)
 
     def metrics(self, tasks: Sequence[TaskSpec]) -> tuple[str, ...]:
         """Return the metrics: those named, each of use to a task, or else the tasks' own."""

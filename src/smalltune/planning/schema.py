@@ -84,17 +84,28 @@ class TaskEntry(_Open):
     why: str = ""
 
 
+class RangeEntry(_Closed):
+    """Two bounds between which values are searched, instead of the method's own."""
+
+    low: float
+    high: float
+
+
+Tried = Annotated[list[Any], Field(min_length=1)] | RangeEntry
+
+
 class MethodEntry(_Open):
     """A method by its name or, under a name of one's own, by `method:`; its hyperparameters.
 
-    `tune` gives some of them several values: the best combination on dev is used. `tasks` names
+    `tune` gives some of them several values, of which the best combination on dev is used, or a
+    range for the search that `tuning.trials` asks for. `tasks` names
     the tasks that the method is for, where it is not for all.
     """
 
     method: str | None = None
     title: str | None = None
     tasks: Annotated[list[str], Field(min_length=1)] | None = None
-    tune: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    tune: dict[str, Tried] = Field(default_factory=dict)
     why: str = ""
 
 
@@ -109,10 +120,16 @@ class ContrastEntry(_Closed):
 
 
 class TuningEntry(_Closed):
-    """How `tune:` is decided: the metric on dev, and the seed that no final trial uses."""
+    """How hyperparameters are chosen: the metric on dev, and the seed that no final trial uses.
+
+    With `trials` every method that trains is tuned, each on each model and task with as many
+    candidates; `extend` is how often one more is tried where the best lies at an edge.
+    """
 
     metric: str | None = None
     seed: Seed = 1_000_003
+    trials: Annotated[int, Field(ge=2)] | None = None
+    extend: Annotated[int, Field(ge=0)] = 2
 
 
 class StudyFile(_Closed):

@@ -85,7 +85,7 @@ class MethodSpec:
     """A method: the plug-in `method`, the values that the study gives, and what is tuned.
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
-    the method's. `tune` maps option names of either kind to the values that are tried. `tasks`
+    the method's. `candidates` are what tuning tries, values of options of either kind. `tasks`
     names the tasks that it is for; () are all (see `pairs`).
     """
 
@@ -93,9 +93,15 @@ class MethodSpec:
     method: str
     options: Mapping[str, Any]
     training: Mapping[str, Any]
-    tune: Mapping[str, tuple[Any, ...]]
+    candidates: tuple[Mapping[str, Any], ...]
     said: Said
     tasks: tuple[str, ...] = ()
+
+    @property
+    def tune(self) -> dict[str, tuple[Any, ...]]:
+        """The values of each tuned option that are tried, each once."""
+        names = dict.fromkeys(name for each in self.candidates for name in each)
+        return {n: tuple(dict.fromkeys(each[n] for each in self.candidates)) for n in names}
 
     @property
     def kind(self) -> Any:
@@ -150,6 +156,7 @@ class StudySpec:
     training: Mapping[str, Any]
     seeds: tuple[int, ...]
     tuning_seed: int
+    extend: int
     tuning_metric: str
     contrasts: tuple[Contrast, ...]
     published: tuple[Published, ...]

@@ -2,6 +2,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from smalltune.methods import Range
+
 __all__ = ["Trainer"]
 
 
@@ -25,6 +27,10 @@ class Trainer:
     def __post_init__(self) -> None:
         if self.rank < 1:
             raise ValueError("the rank must be at least 1")
+
+    @classmethod
+    def ranges(cls) -> dict[str, Range]:
+        return {"learning_rate": Range(2e-5, 0.2), "rank": Range(2, 16, whole=True)}
 
     def options(self) -> dict[str, Any]:
         return {"rank": self.rank, "target": self.target, "share": self.share}

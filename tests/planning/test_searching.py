@@ -1,0 +1,96 @@
+"""The search: the same budget for every method, spread evenly, and beyond an edge when need be."""
+
+import math
+
+import pytest
+
+from smalltune.core.errors import MethodError, StudyError
+from smalltune.methods import Range
+from smalltune.planning.searching import beyond, spread
+
+BOX = {"learning_rate": Range(1e-4, 1.0), "rank": Range(4, 32, whole=True)}
+
+
+def test_points_lie_in_their_ranges_and_repeat_with_their_seed():
+    points = spread(BOX, 40, seed=3)
+    assert points == spread(BOX, 40, seed=3) != spread(BOX, 40, seed=4)
+    assert all(1e-4 <= p["learning_rate"] <= 1.0 for p in points)
+    assert {type(p["rank"]) for p in points} == {int}
+    assert min(p["rank"] for p in points) <= 5 and 28 <= max(p["rank"] for p in points) <= 32
+
+
+def test_a_longer_search_begins_with_the_shorter_one():
+    assert spread(BOX, 20, seed=0)[:6] == spread(BOX, 6, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_few_points_leave_no_decade_empty(seed):
+    """Of eight points over four decades each holds one at least; drawn by chance, seldom."""
+    rates = [p["learning_rate"] for p in spread(BOX, 8, seed=seed)]
+    decades = {math.floor(math.log10(rate) + 1e-9) for rate in rates}
+    assert {-4, -3, -2, -1} <= decades
+
+
+def test_a_range_of_nothing_is_refused():
+    with pytest.raises(MethodError, match="no range from 2 to 1"):
+        Range(2, 1)
+    with pytest.raises(MethodError, match="no range from 0 to 1"):
+        Range(0, 1)
+    assert Range(0, 1, log=False).at(0.5) == 0.5
+
+
+def test_a_candidate_follows_only_beyond_an_edge():
+    tried = [{"learning_rate": r, "rank": 8} for r in (0.1, 0.01, 1.0)]
+    assert beyond(tried, 0) is None
+    assert beyond(tried, 1) == {"learning_rate": 0.00316, "rank": 8}
+    assert beyond(tried, 2) == {"learning_rate": 3.16, "rank": 8}
+    assert beyond([{"rank": 4}, {"rank": 8}], 1) is None
+
+
+def rates(job):
+    return [each["learning_rate"] for each in job.spec["candidates"]]
+
+
+def test_every_method_that_trains_has_as_many_trials(bureau):
+    opened = bureau.plan("tuning.trials=6").open
+    assert opened and {len(job.spec["candidates"]) for job in opened} == {6}
+    assert not bureau.plan().open
+
+
+def test_a_choice_at_an_edge_is_followed_twice_at_most(bureau):
+    def highest(key):
+        job = seen[key]
+        best = max(range(len(rates(job))), key=rates(job).__getitem__)
+        return {"index": best, "options": job.spec["candidates"][best]}
+
+    def known(key):
+        return highest(key) if key in seen else None
+
+    seen, sizes = {}, []
+    for _ in range(5):
+        plan = bureau.plan("tuning.trials=6", known=known)
+        sizes.append({len(job.spec["candidates"]) for job in plan.open})
+        seen |= {job.key: job for job in plan.open}
+    assert sizes == [{6}, {7}, {8}, {8}, {8}]
+    assert max(rates(plan.open[0])) == pytest.approx(10 * sorted(rates(plan.open[0]))[-3], rel=0.01)
+    assert plan.trials
+
+
+def test_a_choice_inside_is_the_last_word(bureau):
+    plan = bureau.plan("tuning.trials=6")
+    inside = sorted(rates(plan.open[0]))[2]
+    answer = {"index": rates(plan.open[0]).index(inside), "options": {"learning_rate": inside}}
+    again = bureau.plan("tuning.trials=6", known=lambda key: answer)
+    assert again.open == plan.open and again.trials
+
+
+def test_ranges_and_lists_of_a_study_keep_to_the_budget(bureau):
+    bureau.replace(
+        "method: fake.trainer,", "method: fake.trainer, tune: {learning_rate: {low: 0.5, high: 2}},"
+    )
+    assert all(0.5 <= r <= 2 for job in bureau.plan("tuning.trials=4").open for r in rates(job))
+    with pytest.raises(StudyError, match=r"has ranges: give `tuning: {trials: 6}`"):
+        bureau.plan()
+    bureau.replace("{low: 0.5, high: 2}", "[0.5, 1, 2]")
+    with pytest.raises(StudyError, match=r"lists 3 candidates, and every method has 4"):
+        bureau.plan("tuning.trials=4")
