@@ -98,8 +98,9 @@ class MethodView:
 
     `options` are all its hyperparameters, `training` the shared training settings with the
     method's own values filled in (empty where nothing is trained by gradients); `tuned` are the
-    values that were tried, by hyperparameter of either, in `candidates` combinations. `starts_at_base` is False for a method
-    that takes a model's architecture and draws its weights anew.
+    values that were tried, by hyperparameter of either, in `candidates` combinations.
+    `starts_at_base` is False for a method that takes a model's architecture and draws its weights
+    anew.
     """
 
     name: str
