@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from harness import evaluation, generation, jobs, lengths, memory, profiles, studies, trials
+from harness import evaluation, generation, jobs, lengths, losses, memory, profiles, studies, trials
 
 __all__ = ["GPU", "Pair", "catalogue", "chosen", "quick"]
 
@@ -51,6 +51,7 @@ def catalogue() -> list[Pair]:
         *_memories(),
         *_scalings(),
         *_profiles(),
+        *(Pair(f"losses:{name}", "losses", losses.Plan(name)) for name in losses.METHODS),
         *_on_gpu(),
     ]
 
@@ -82,6 +83,7 @@ def quick() -> list[Pair]:
         small("memory:0.5b:lora:sst2", shape="micro", variants=("smalltune", "trainer")),
         small("scaling:lengths", shapes=("micro",), lengths=(32, 128), rounds=(1, 1)),
         small("scaling:trials", trials=(10,)),
+        small("losses:lora", steps=4),
         small("profile:micro:lora", steps=2, warm=1, rounds=1),
         small("profile:study:lora", seeds=2),
     ]

@@ -224,6 +224,25 @@ def _profiles(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     return table(head, rows) + note
 
 
+def _losses(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    """Return how far the losses of smalltune and of Trainer with PEFT lie apart."""
+    rows = []
+    for pair in pairs:
+        record = records[pair.name]
+        ours = record["losses"]["smalltune"]
+        rows.append(
+            (
+                f"`{pair.name}`",
+                str(len(ours)),
+                f"{ours[0]:.5f}",
+                f"{ours[-1]:.5f}",
+                f"{record['apart']:.0e}",
+            )
+        )
+    head = ("pair", "steps", "first loss", "last loss", "largest relative difference")
+    return table(head, rows)
+
+
 SECTIONS = (
     ("train", "Training", _timed),
     ("evaluate", "Evaluation: label words", _timed),
@@ -232,6 +251,7 @@ SECTIONS = (
     ("memory", "Peak memory of training", _memories),
     ("scaling", "Time against length and size", _scalings),
     ("trials", "Cost per trial of planning, store and scheduling", _trials),
+    ("losses", "Losses beside those of Trainer with PEFT, step by step", _losses),
     ("profile", "Where the time of a step and of a study goes", _profiles),
 )
 

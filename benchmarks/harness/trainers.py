@@ -14,17 +14,17 @@ from typing import Any
 
 from harness.jobs import Job
 
-__all__ = ["arguments", "default", "fixed_order", "label_only", "packed", "rows_of"]
+__all__ = ["arguments", "default", "fixed_order", "label_only", "packed", "padding", "rows_of"]
 
 
 def default(job: Job) -> float:
     """Train as Trainer does without being told anything."""
-    return _train(job, _padding(job), label_only=False)
+    return _train(job, padding(job), label_only=False)
 
 
 def label_only(job: Job) -> float:
     """Train on padded batches, the head only at supervised positions."""
-    return _train(job, _padding(job), label_only=True)
+    return _train(job, padding(job), label_only=True)
 
 
 def packed(job: Job) -> float:
@@ -80,7 +80,8 @@ def callback(job: Job) -> Any:
     return Marks()
 
 
-def _padding(job: Job) -> Any:
+def padding(job: Job) -> Any:
+    """Return the collator that pads a batch on the right to its longest row."""
     from transformers import DataCollatorForSeq2Seq
 
     return DataCollatorForSeq2Seq(job.tokeniser)
