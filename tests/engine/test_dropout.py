@@ -12,6 +12,7 @@ from smalltune.core.errors import EngineError
 from smalltune.core.plugins import load
 from smalltune.engine.dropout import Dropout, dropout_per_item, no_other_dropout
 from smalltune.engine.forward import answer_loss
+from smalltune.engine.fronts import front_of
 from smalltune.engine.packing import pack
 from smalltune.engine.segments import Segments
 
@@ -237,3 +238,38 @@ def test_attention_dropout_of_a_model_with_attention_of_its_own_is_refused(gpt2,
     monkeypatch.setattr(type(gpt2), "_supports_attention_backend", False)
     with pytest.raises(EngineError, match=r"attn_pdrop is above 0 in the model's config.json"):
         dropout_per_item(gpt2, 0).__enter__()
+
+
+def fronted(gpt2, tokens):
+    """Return GPT-2 with so many virtual tokens that learn."""
+    load("smalltune.methods", "prompt_tuning")(tokens=tokens).attach(gpt2.requires_grad_(False))
+    return gpt2
+
+
+@pytest.mark.parametrize("size", ["another", "that of the tokens", "that of what is read"])
+def test_a_front_is_computed_without_dropout_whatever_its_size(gpt2, size):
+    data = some(n=4, longest=10)
+    packed = pack(data, range(4), "cpu")
+    sizes = {"that of the tokens": len(packed.ids), "that of what is read": len(packed.read)}
+    model = fronted(gpt2, sizes.get(size, 20))
+    front = front_of(model)
+    assert size != "another" or 20 not in sizes.values()
+    with dropout_per_item(model, 3) as masks:
+        masks(0, packed)
+        dropped = front.states(model)
+    expected = front.states(model.eval())
+    for found, kept in zip(dropped, expected, strict=True):
+        for one, other in zip(found, kept, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    assert all(each.requires_grad for pair in dropped[1:] for each in pair)
+
+
+@pytest.mark.parametrize("tokens", [1, 20, 33])
+def test_behind_a_front_dropout_is_drawn_per_item_too(gpt2, tokens):
+    data = some()
+    model = fronted(gpt2, tokens)
+    whole = gradients(model, data, [range(12)], total=100)
+    assert_alike(whole, gradients(model, data, [[i] for i in range(12)], total=100))
+    still = gradients(model.eval(), data, [range(12)], total=100)
+    assert not torch.isclose(whole[0], still[0], rtol=1e-6)
+    assert all(module.training for module in model.train().modules())

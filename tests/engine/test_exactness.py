@@ -1,14 +1,20 @@
 """Every route gives the loss, the gradients and the trained parameters of the plain way."""
 
 import copy
+from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from engine.plainly import BATCHES, FAMILIES, LEAN, apart, built, gradients, loss_of, some
 
+from smalltune.core.plugins import load
+from smalltune.engine.batching import epoch_order
 from smalltune.engine.forward import answer_loss
 from smalltune.engine.optimisers import OPTIMISERS, optimiser_of
 from smalltune.engine.packing import pack
+from smalltune.engine.routes import route_of
+from smalltune.engine.training import Training, train
 from smalltune.methods.lora import LoRA
 
 WAYS = [("lean", name) for name in LEAN]
@@ -69,6 +75,83 @@ def test_the_parameters_after_five_steps_are_those_of_the_plain_way(route, name,
     assert apart(expected, before) > 1e-3
 
 
+SMALL = {"hidden_size": 48, "intermediate_size": 64}
+SMALLER = {
+    "micro-llama": {"head_dim": 12},
+    "micro-qwen": {"head_dim": 16},
+    "micro-qwen2": {},
+    "micro-deepseek": {"moe_intermediate_size": 32, "kv_lora_rank": 16},
+}
+FIVE = Training(steps=5, batch_size=6, schedule="constant", warmup=0, clip=0.5, weight_decay=0.1)
+
+
+def attached(name, method):
+    """Return a small model with a method, all of whose parameters have a gradient at once."""
+    model = built(name, **SMALL, **SMALLER[name]).requires_grad_(False)
+    load("smalltune.methods", method)().attach(model)
+    with torch.no_grad():
+        for parameter_name, parameter in model.named_parameters():
+            if "lora_B" in parameter_name:
+                parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(2))
+    return model
+
+
+def lessons():
+    rng = np.random.default_rng(5)
+    return some([int(n) for n in rng.integers(3, 50, size=18)], most=2)
+
+
+def parameters(model):
+    return {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+
+
+@cache
+def trained_plainly(name, method):
+    """Return what five steps make of the parameters by a loop that is written out."""
+    model, data = attached(name, method).train(), lessons()
+    before = parameters(model)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    matrices, vectors = ([p for p in trained if (p.dim() > 1) == many] for many in (True, False))
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    rule = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999))
+    batches = [b for e in range(2) for b in epoch_order(data.lengths, 6, 3, e)]
+    for batch in batches[:5]:
+        loss_of(model, data.take(batch)).backward()
+        torch.nn.utils.clip_grad_norm_(trained, 0.5)
+        rule.step()
+        rule.zero_grad(set_to_none=True)
+    return before, parameters(model)
+
+
+def on(model, route):
+    """Put a hook in the way of what is faster than a route; return the model."""
+    if route == "packed":
+        model.model.layers[0].register_forward_hook(lambda *_: None)
+    elif route == "padded":
+        model.model.register_forward_pre_hook(lambda *_: None)
+    assert route_of(model, 50) == route
+    return model
+
+
+@pytest.mark.parametrize("micro_batch", [None, 60])
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize(("route", "name"), WAYS)
+def test_training_for_five_steps_gives_the_parameters_of_the_plain_way(
+    route, name, method, micro_batch, tmp_path
+):
+    model = on(attached(name, method), route)
+    before, expected = trained_plainly(name, method)
+    log, facts = train(
+        model, lessons(), None, FIVE, seed=3, dtype="float32", work=tmp_path,
+        checkpoint_seconds=1e9, progress=lambda event: None, micro_batch=micro_batch,
+    )  # fmt: skip
+    assert apart(parameters(model), expected) < 1e-5
+    assert apart(expected, before) > 1e-3
+    assert len(log) == 5
+    assert (facts["padding_share"] > 0) == (route == "padded")
+    assert micro_batch is None or facts["spent"]["micro_batch"]["tokens"] == micro_batch
+
+
 @pytest.mark.parametrize("route", ["lean", "packed", "padded"])
 def test_the_losses_of_parts_over_one_total_add_up(route):
     model, data = built("micro-llama"), some([5, 30, 12, 7])
@@ -94,3 +177,23 @@ def test_nothing_to_predict_is_no_loss_and_no_gradient(tiny):
     loss = answer_loss(tiny, pack(some([1, 1]), [0, 1], "cpu"))
     assert float(loss.detach()) == 0
     assert all(not slope.any() for slope in gradients(tiny, loss).values())
+
+
+def test_hooks_on_a_tied_table_see_its_whole_gradient_once(tiny):
+    data, weight = some([5, 30, 12]), tiny.get_output_embeddings().weight
+    assert weight is tiny.get_input_embeddings().weight
+    tiny.requires_grad_(True)
+    whole = gradients(tiny, answer_loss(tiny, packed(data)))["model.embed_tokens.weight"]
+    seen, after = [], []
+    hook = weight.register_hook(lambda slope: seen.append(slope.to_dense().clone()))
+    later = weight.register_post_accumulate_grad_hook(lambda p: after.append(p.grad.clone()))
+    answer_loss(tiny, packed(data)).backward()
+    for met in (seen, after):
+        assert len(met) == 1
+        torch.testing.assert_close(met[0], whole, rtol=1e-5, atol=1e-7)
+    hook.remove()
+    later.remove()
+    tiny.zero_grad(set_to_none=True)
+    weight.register_hook(lambda slope: 0 * slope.to_dense())
+    answer_loss(tiny, packed(data)).backward()
+    assert not weight.grad.any()

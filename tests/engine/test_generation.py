@@ -186,7 +186,8 @@ def test_the_text_is_the_same_whatever_the_batch_size(model, beams):
         together = generate(model, prompts, decoding, ends=ENDS, budget=budget)
         assert texts(together) == texts(alone)
         for a, b in zip(together, alone, strict=True):
-            assert a.log_prob == pytest.approx(b.log_prob, abs=1e-4)
+            tokens = len(b.tokens) + b.ended  # each adds the rounding of one float32
+            assert a.log_prob == pytest.approx(b.log_prob, rel=0, abs=1e-5 * tokens)
     assert len({len(each.tokens) for each in alone}) > 3
 
 

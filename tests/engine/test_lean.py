@@ -7,10 +7,14 @@ import pytest
 import torch
 from engine.plainly import LEAN, apart, built, gradients, lively, loss_of, some, states_of
 
+from smalltune.core.errors import EngineError
+from smalltune.engine import generation
 from smalltune.engine.attention import Unfit
+from smalltune.engine.decoder import decoder_of
 from smalltune.engine.decoding import decodes_lean
 from smalltune.engine.dropout import dropout_per_item
 from smalltune.engine.forward import answer_loss, hidden_at
+from smalltune.engine.generation import Decoding, generate
 from smalltune.engine.packing import pack
 from smalltune.engine.routes import route_of
 from smalltune.methods.lora import LoRA
@@ -21,6 +25,8 @@ SMALL = {
     "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
 GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 4096, "bos_token_id": 1}
+LLAMA4 = {**SMALL, "intermediate_size_mlp": 48, "num_local_experts": 2, "num_experts_per_tok": 1}
+MODERN = {**SMALL, "global_attn_every_n_layers": 2, "cls_token_id": 1, "sep_token_id": 2}
 CONV = {"layer_types": ["conv", "full_attention"]}
 
 
@@ -70,6 +76,10 @@ def test_the_known_families_run_lean_also_with_lora_and_frozen(name):
         ("gpt_oss", {**SMALL, "num_local_experts": 2, "num_experts_per_tok": 1}, "padded"),
         ("bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 4, "vocab_size": 4096}, "padded"),
         ("lfm2", {**SMALL, **CONV}, "padded"),
+        ("llama4_text", {**LLAMA4, "attention_chunk_size": 20}, "padded"),
+        ("llama4_text", {**LLAMA4, "attention_chunk_size": 80}, "packed"),
+        ("modernbert-decoder", {**MODERN, "local_attention": 16}, "padded"),
+        ("modernbert-decoder", {**MODERN, "local_attention": 128}, "packed"),
     ],
 )  # fmt: skip
 def test_every_architecture_takes_a_route_that_is_right(kind, fields, route):
@@ -223,3 +233,60 @@ def test_the_attention_implementation_is_the_models_own_again():
     before = copy.deepcopy(model.config.to_dict()), model.config._attn_implementation
     answer_loss(model, pack(some([4, 9]), [0, 1], "cpu"))
     assert (model.config.to_dict(), model.config._attn_implementation) == before
+
+
+def test_a_model_without_a_decoder_of_tokens_is_refused():
+    class Alone(torch.nn.Module):
+        def forward(self, input_ids):
+            return input_ids
+
+        def get_decoder(self):
+            return self
+
+        base_model = property(get_decoder)
+
+    with pytest.raises(EngineError, match="a Alone has no decoder that makes hidden states"):
+        decoder_of(Alone())
+
+
+def own_norm(norm):
+    """Return a norm of somebody's own in place of Transformers': half of what that one gives."""
+
+    class OwnRMSNorm(type(norm)):
+        def forward(self, states):
+            return 0.5 * super().forward(states)
+
+    made = OwnRMSNorm(len(norm.weight), norm.variance_epsilon)
+    made.load_state_dict(norm.state_dict())
+    return made
+
+
+def library_norm(norm):
+    """Return PyTorch's norm, which has no `variance_epsilon`."""
+    made = torch.nn.RMSNorm(len(norm.weight), eps=0.3)
+    made.load_state_dict(norm.state_dict())
+    return made
+
+
+@pytest.mark.parametrize("make", [own_norm, library_norm])
+@pytest.mark.parametrize("name", ["micro-llama", "micro-qwen"])
+def test_a_norm_that_is_not_transformers_own_is_called(name, make, monkeypatch):
+    model, data = built(name), some([4, 30, 9])
+    before = loss_of(model, data)
+    for module in list(model.modules()):
+        for part, child in list(module.named_children()):
+            if "RMSNorm" in type(child).__name__:
+                setattr(module, part, make(child))
+    assert route_of(model) == "lean"
+    check(model, data)
+    expected = loss_of(model, data)
+    assert abs(float((expected - before).detach())) > 1e-3
+    packed = pack(data, range(3), "cpu")
+    torch.testing.assert_close(
+        answer_loss(model, packed, route="packed"), expected, rtol=1e-5, atol=0
+    )
+    written = generate(model.eval(), data, Decoding(longest=8), ends=[])
+    monkeypatch.setattr(generation, "decodes_lean", lambda model: False)
+    assert [each.tokens for each in written] == [
+        each.tokens for each in generate(model, data, Decoding(longest=8), ends=[])
+    ]

@@ -10,8 +10,9 @@ from smalltune.core.errors import EngineError
 from smalltune.core.plugins import load
 from smalltune.engine import accumulation
 from smalltune.engine.accumulation import Accumulation
+from smalltune.engine.attention import Unfit
 from smalltune.engine.dropout import Dropout
-from smalltune.engine.forward import answer_loss
+from smalltune.engine.forward import answer_loss, loss_and_tokens
 from smalltune.engine.memory import (
     TRAINED_BYTES,
     Budget,
@@ -23,6 +24,7 @@ from smalltune.engine.memory import (
 )
 from smalltune.engine.packing import pack
 from smalltune.engine.precision import precision
+from smalltune.engine.routes import route_of
 from smalltune.engine.segments import Segments
 
 ERRORS = [
@@ -50,7 +52,7 @@ def gradients(model, data, budget, **more):
     said = []
     gradient = accumulating(model, data, budget, tell=said.append, **more)
     try:
-        loss, _ = gradient(0, np.arange(len(data)))
+        loss, _, _ = gradient(0, np.arange(len(data)))
     finally:
         gradient.close()
     grads = {n: p.grad.clone() for n, p in model.named_parameters()}
@@ -70,13 +72,13 @@ def limited(monkeypatch, tokens, error=ERRORS[0], layers_at_a_time=None):
 
     def loss(model, packed, *, total):
         calls.append(len(packed.ids))
-        found = answer_loss(model, packed, total=total)
+        found = loss_and_tokens(model, packed, total=total)
         checkpointing = model.model.layers[0].gradient_checkpointing
         if len(packed.ids) > (layers_at_a_time if checkpointing and layers_at_a_time else tokens):
             raise error
         return found
 
-    monkeypatch.setattr(accumulation, "answer_loss", loss)
+    monkeypatch.setattr(accumulation, "loss_and_tokens", loss)
     return calls
 
 
@@ -130,9 +132,9 @@ def test_a_step_that_ran_out_in_its_middle_leaves_nothing_behind(tiny, monkeypat
         torch.rand(1)
         if len(calls) == 2:
             raise ERRORS[0]
-        return answer_loss(model, packed, total=total)
+        return loss_and_tokens(model, packed, total=total)
 
-    monkeypatch.setattr(accumulation, "answer_loss", loss)
+    monkeypatch.setattr(accumulation, "loss_and_tokens", loss)
     began = []
     before = torch.get_rng_state()
     found = gradients(tiny, data, Budget(200), before=began.append)
@@ -277,3 +279,27 @@ def test_control_groups_of_the_first_version_count_too(tmp_path):
     folder = tmp_path / "groups" / "memory" / "docker" / "x"
     write_group(folder, limit=900, used=1000, cached=50, old=True)
     assert free_memory(tmp_path / "groups", own) == 0
+
+
+@pytest.mark.parametrize("route", ["lean", "packed", "padded", "packed, then padded"])
+def test_what_is_computed_counts_the_padding_of_each_micro_batch(tiny, route, monkeypatch):
+    def unfit(*_, **__):
+        raise Unfit("something that the trial could not meet")
+
+    data = some()
+    if route != "lean":
+        tiny.model.layers[0].register_forward_hook(lambda *_: None)
+    if route == "padded":
+        tiny.model.register_forward_pre_hook(lambda *_: None)
+    tiny.requires_grad_(True).train()
+    gradient = accumulating(tiny, data, Budget(100))
+    assert route_of(tiny) == route.partition(",")[0]
+    parts = gradient.parts(np.arange(16))
+    if "then" in route:
+        monkeypatch.setattr("smalltune.engine.forward.packed_states", unfit)
+    _, work, computed = gradient(0, np.arange(16))
+    fed = data.lengths - 1
+    assert work.tokens == fed.sum()
+    each = sum(len(part) * fed[part].max() for part in parts)
+    assert computed == (each if "padded" in route else fed.sum())
+    assert fed.sum() < each < len(fed) * fed.max()

@@ -3,6 +3,7 @@ import pytest
 import torch
 from engine.plainly import BATCHES, FAMILIES, LEAN, built, some, states_of
 
+from smalltune.core.plugins import load
 from smalltune.engine import attention
 from smalltune.engine.endings import fed_tokens, pack_endings
 from smalltune.engine.forward import hidden_at
@@ -146,3 +147,36 @@ def test_a_kernel_for_packed_rows_is_told_where_segments_begin_and_end(batch, mo
         expected = hidden_at(model, packed)
         monkeypatch.setattr(attention, "_variable_length", lambda q, v: kernel)
         torch.testing.assert_close(hidden_at(model, packed), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("front", [0, 20])
+@pytest.mark.parametrize(
+    ("route", "name"), [("lean", "micro-qwen"), ("packed", "micro-qwen"), ("lean", "micro-llama")]
+)
+def test_under_autocast_queries_reach_the_choice_of_a_kernel_in_its_format(
+    route, name, front, monkeypatch
+):
+    met, plain = [], torch.nn.functional.scaled_dot_product_attention
+    model, data = built(name).eval(), some([9, 40, 12])
+    if front:
+        load("smalltune.methods", "prefix_tuning")(tokens=front).attach(model)
+    packed = pack(data, range(3), "cpu")
+
+    def gate(q, v):
+        met.append((q.dtype, v.dtype))
+
+    def attended(*states, **more):
+        met.append(tuple(each.dtype for each in states))
+        return plain(*states, **more)
+
+    monkeypatch.setattr(attention, "_variable_length", gate)
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", attended)
+    with torch.no_grad():
+        expected = hidden_at(model, packed, route=route)
+        assert met and {kind for kinds in met for kind in kinds} == {torch.float32}
+        met.clear()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = hidden_at(model, packed, route=route)
+    assert met and {kind for kinds in met for kind in kinds} == {torch.bfloat16}
+    assert any(len(kinds) == 2 for kinds in met) != bool(front)
+    assert float((found - expected).norm() / expected.norm()) < 0.1

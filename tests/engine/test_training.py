@@ -10,7 +10,7 @@ from smalltune.core.plugins import load
 from smalltune.engine import accumulation, checkpoint, memory
 from smalltune.engine.batching import ORDERS
 from smalltune.engine.checkpoint import NAME, Pace
-from smalltune.engine.forward import answer_loss
+from smalltune.engine.forward import loss_and_tokens
 from smalltune.engine.optimisers import OPTIMISERS
 from smalltune.engine.prefixes import Prefix
 from smalltune.engine.schedule import SCHEDULES, rate
@@ -113,9 +113,9 @@ def test_a_budget_that_was_found_survives_a_kill(tiny_folder, tmp_path, monkeypa
     def loss(model, packed, *, total):
         if len(packed.ids) > 120:
             raise torch.OutOfMemoryError
-        return answer_loss(model, packed, total=total)
+        return loss_and_tokens(model, packed, total=total)
 
-    monkeypatch.setattr(accumulation, "answer_loss", loss)
+    monkeypatch.setattr(accumulation, "loss_and_tokens", loss)
     one, other = works(tmp_path, "ab")
     options = {"attach": adapted, "rows": data(longest=60), "bench": {"micro_batch": 1000}}
     whole, log, facts, events = run(tiny_folder, one, **options)

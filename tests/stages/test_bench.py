@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 from smalltune.core.errors import EngineError
 from smalltune.core.plugins import load
 from smalltune.core.provenance import Meter
+from smalltune.engine.flops import asking, flops_of
+from smalltune.engine.prefixes import shared_tokens
 from smalltune.engine.segments import Segments
 from smalltune.stages import Bench, Inputs
 
@@ -227,6 +229,24 @@ def test_a_prediction_says_how_fast_it_was(asked, tmp_path):
     assert said["speed"]["tokens_per_second"] == pytest.approx(
         facts["tokens"] / meter.phases["predict"]
     )
+
+
+def test_of_a_beginning_that_all_prompts_share_the_operations_count_once(asked, ref, tmp_path):
+    rng = np.random.default_rng(1)
+    beginning = rng.integers(1, 200, size=60)
+    prompts = [np.append(beginning, rng.integers(1, 200, size=n)) for n in range(4, 16)]
+    data = Segments.of(prompts, [len(prompt) for prompt in prompts], [0] * 12)
+    data.save(asked["tokens"] / "test.safetensors")
+    bench = Bench()
+    bench.start(Meter(), None)
+    load("smalltune.stages", "predict")(spec(split="test"), asked, tmp_path, bench)
+    flops = json.loads((tmp_path / "facts.json").read_text())["flops"]
+    with bench.base(ref, "digest", 0, changes=False) as model:
+        each = flops_of(model, rows=2)
+    same = len(shared_tokens(data, 64))
+    assert same >= 60
+    assert flops == each.of(asking(data, [[11], [12]], shared=same))
+    assert 4 * flops < each.of(asking(data, [[11], [12]]))
 
 
 def test_what_cannot_be_counted_is_left_out(tiny):

@@ -19,6 +19,12 @@ class Cost:
     `train_seconds` is the training loop alone (for a classical classifier its fit and prediction,
     which are one step), `predict_seconds` the prediction of the test split alone: neither holds
     the loading of a model.
+    `setup_seconds` are those before training and predictions began, over all jobs: a model is
+    loaded, unless the worker has it.
+    `flops` are the operations that the training needs, in closed form; with them go the speed of
+    its loop in tokens per second and `share_of_peak`, the operations per second over those that
+    the machine reaches in a product of matrices. `predict_flops`, `predict_tokens_per_second` and
+    `predict_share_of_peak` say the same of the prediction of the test split.
     `seconds` and `cpu_seconds` hold everything, `peak_memory_bytes` is the highest of the jobs.
     `parts` names the stages that are counted, so that an unfinished trial can be told.
     """
@@ -30,6 +36,7 @@ class Cost:
     seed: int | None
     train_seconds: float
     predict_seconds: float
+    setup_seconds: float
     seconds: float
     cpu_seconds: float
     peak_memory_bytes: float
@@ -38,6 +45,12 @@ class Cost:
     tokens: float
     steps: float
     padding_share: float
+    flops: float
+    tokens_per_second: float
+    share_of_peak: float
+    predict_flops: float
+    predict_tokens_per_second: float
+    predict_share_of_peak: float
     energy_joules: float
     energy_source: str
     device: str
@@ -64,6 +77,7 @@ def cost(store: Store, trial: TrialRecord) -> Cost:
         seed=trial.seed,
         train_seconds=_phase(trained or {}, "train"),
         predict_seconds=_phase(tested, "predict"),
+        setup_seconds=_total({part: p.get("phases") or {} for part, p in made.items()}, "setup"),
         seconds=_total(made, "seconds"),
         cpu_seconds=_total(made, "cpu_seconds"),
         peak_memory_bytes=max(
@@ -74,6 +88,12 @@ def cost(store: Store, trial: TrialRecord) -> Cost:
         tokens=_number(learned, "tokens"),
         steps=_number(learned, "steps"),
         padding_share=_number(learned, "padding_share"),
+        flops=_number(learned, "flops"),
+        tokens_per_second=_speed(made.get("train", {}), "tokens_per_second"),
+        share_of_peak=_speed(made.get("train", {}), "share_of_peak"),
+        predict_flops=_number(facts.get("predict test", {}), "flops"),
+        predict_tokens_per_second=_speed(tested, "tokens_per_second"),
+        predict_share_of_peak=_speed(tested, "share_of_peak"),
         energy_joules=_total({part: p.get("energy") or {} for part, p in made.items()}, "joules"),
         energy_source=_joined((p.get("energy") or {}).get("source") for p in made.values()),
         device=_joined(p.get("device") for p in made.values()),
@@ -127,6 +147,10 @@ def _total(made: Mapping[str, Mapping[str, Any]], name: str) -> float:
 
 def _phase(made: Mapping[str, Any], name: str) -> float:
     return _number(made.get("phases") or {}, name)
+
+
+def _speed(made: Mapping[str, Any], name: str) -> float:
+    return _number(made.get("speed") or {}, name)
 
 
 def _joined(values: Any) -> str:

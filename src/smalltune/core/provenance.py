@@ -19,9 +19,15 @@ PACKAGES = (
 )  # fmt: skip
 
 
+SOURCE = Path(__file__).parents[1]
+
+
 @cache
 def environment() -> dict[str, Any]:
-    """Return Python, package versions, machine and git commit (of smalltune's own source)."""
+    """Return Python, package versions, machine and git commit (of smalltune's own source).
+
+    The commit ends in "-dirty" where the source is not what was committed.
+    """
     return {
         "python": platform.python_version(),
         "packages": {name: v for name in PACKAGES if (v := _version(name))},
@@ -100,14 +106,20 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"]
+def _commit(source: Path = SOURCE) -> str | None:
+    commit = _git(source, "rev-parse", "--short=12", "HEAD")
+    changed = commit and _git(source, "status", "--porcelain", "--", ".")
+    return f"{commit}-dirty" if changed else commit or None
+
+
+def _git(folder: Path, *asked: str) -> str:
+    """Return what git says in a folder; nothing where it is missing or knows of no repository."""
+    command = ["git", "--no-optional-locks", "-C", str(folder), *asked]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+        return ""
+    return done.stdout.strip()
 
 
 def _cpu() -> str:

@@ -17,7 +17,8 @@ from smalltune.core.errors import EngineError
 from smalltune.engine.batching import by_tokens
 from smalltune.engine.dropout import Dropout, no_other_dropout
 from smalltune.engine.flops import Work, learning
-from smalltune.engine.forward import answer_loss
+from smalltune.engine.forward import loss_and_tokens
+from smalltune.engine.fronts import front_of
 from smalltune.engine.memory import Budget, is_out_of_memory
 from smalltune.engine.packing import pack
 from smalltune.engine.routes import route_of
@@ -50,26 +51,29 @@ class Accumulation:
         self.cast, self.before, self.tell = cast, before, tell
         self.device = next(model.parameters()).device.type
         self.lengths = data.lengths - 1
+        front = front_of(model)
+        self.front = front.length if front else 0
         self.watched = False
         self.packs: bool | None = None  # not known before the model is in training mode
         self.budget = Budget(1)
         self.use(budget)
 
-    def __call__(self, step: int, batch: Batch) -> tuple[float, Work]:
+    def __call__(self, step: int, batch: Batch) -> tuple[float, Work, int]:
         """Return the mean loss of a batch in nats per target, and what was computed for it.
 
-        Raises EngineError when not even one segment fits.
+        That is the work it needs, and the tokens that were computed, padding included. Raises
+        EngineError when not even one segment fits.
         """
         import torch
 
-        work = learning(self.data, batch)
+        work = learning(self.data, batch, front=self.front)
         random = torch.get_rng_state()
         on_gpu = torch.cuda.get_rng_state() if self.device == "cuda" else None
         while True:
             parts = self.parts(batch)
-            loss = self._attempt(step, parts, max(1, work.read))
-            if loss is not None:
-                return loss, work
+            found = self._attempt(step, parts, max(1, work.read))
+            if found is not None:
+                return found[0], work, found[1]
             self._clear()
             torch.set_rng_state(random)
             if on_gpu is not None:
@@ -95,25 +99,26 @@ class Accumulation:
         if self.budget.checkpointing:
             _method(self.model, "disable")()
 
-    def _attempt(self, step: int, parts: list[Batch], targets: int) -> float | None:
-        """Return the mean loss, or None when memory did not suffice."""
+    def _attempt(self, step: int, parts: list[Batch], targets: int) -> tuple[float, int] | None:
+        """Return the mean loss and the tokens computed, or None when memory did not suffice."""
         try:
             self.before(self.model)
-            return float(sum(self._gradient(step, part, targets) for part in parts))
+            losses, tokens = zip(*(self._gradient(step, p, targets) for p in parts), strict=True)
+            return float(sum(losses)), sum(tokens)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
         return None
 
-    def _gradient(self, step: int, part: Batch, targets: int) -> Any:
-        """Add a micro-batch's gradient to what is there; return its share of the loss."""
+    def _gradient(self, step: int, part: Batch, targets: int) -> tuple[Any, int]:
+        """Add a micro-batch's gradient to what is there; return its loss and tokens computed."""
         packed = pack(self.data, part, self.device)
         self.dropout(step, packed)
         with self.cast, nullcontext() if self.watched else no_other_dropout(self.model):
-            loss = answer_loss(self.model, packed, total=targets)
+            loss, tokens = loss_and_tokens(self.model, packed, total=targets)
         self.watched = True
         loss.backward()
-        return loss.detach()
+        return loss.detach(), tokens
 
     def _clear(self) -> None:
         """Forget the gradients of an attempt that failed, and free what it took."""

@@ -32,10 +32,16 @@ def attend(
     """Return the attended values [Q, heads, dv] of packed queries.
 
     `q` [Q, heads, d], `k` [T, kv heads, d] and `v` [T, kv heads, dv] lie segment by segment;
-    `context` are keys and values [C, kv heads, ..] that stand before each segment's own.
+    `context` are keys and values [C, kv heads, ..] that stand before each segment's own. Under
+    autocast all of them, and the result, are in its format: rotation in float32 has widened
+    queries and keys.
     """
     import torch
 
+    if torch.is_autocast_enabled(q.device.type):
+        kind = torch.get_autocast_dtype(q.device.type)
+        q, k, v = q.to(kind), k.to(kind), v.to(kind)
+        context = None if context is None else (context[0].to(kind), context[1].to(kind))
     kernel = _variable_length(q, v) if layout.plain else None
     if kernel is not None:
         return kernel(

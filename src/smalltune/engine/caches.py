@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from smalltune.core.errors import EngineError
 from smalltune.engine.choosing import Wanted, best_of_logits
+from smalltune.engine.decoder import decoder_of
 from smalltune.engine.fronts import as_cache, front_of
 from smalltune.engine.fused import hooked
 from smalltune.engine.rotation import rotation_moves
@@ -68,7 +69,7 @@ class LibraryCache:
         self.model = model
         self.device = next(model.parameters()).device
         takes = inspect.signature(model.forward).parameters
-        self.caches = "past_key_values" in takes and not hooked(model.get_decoder())
+        self.caches = "past_key_values" in takes and not hooked(decoder_of(model))
         self.mixes = self.caches and {"attention_mask", "position_ids"} <= set(takes)
         self.mixes = self.mixes and _sees_no_padding(model.config)
         self.extra = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from smalltune.engine.buffers import Buffer
 from smalltune.engine.caches import Best, Texts
 from smalltune.engine.choosing import Wanted, best_of_head
+from smalltune.engine.decoder import decoder_of
 from smalltune.engine.fused import linear
 from smalltune.engine.head import head_of
 from smalltune.engine.lean import States, fits, lean_states
@@ -48,7 +49,7 @@ class LeanCache:
         """Set up for prompts that all begin with `prefix`, which is computed and may be empty."""
         import torch
 
-        self.model, self.decoder, self.prefix = model, model.get_decoder(), prefix
+        self.model, self.decoder, self.prefix = model, decoder_of(model), prefix
         self.head, self.wanted = head_of(model), Wanted(1)
         config = self.decoder.config
         self.layers = self.decoder.layers[: config.num_hidden_layers]

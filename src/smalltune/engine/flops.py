@@ -6,7 +6,8 @@ the output head where it is read. The last layer's queries, output and MLP are c
 state is read and nowhere else, whether or not the forward leaves out the rest. Backwards, every
 weight that is trained costs its product once more, and everything above the lowest trained weight
 the product for its input; attention costs twice its forward. What is computed again (gradient
-checkpointing), what meets padding, and elementwise work are not needed and not counted.
+checkpointing), what meets padding, and elementwise work are not needed and not counted; tokens
+that all texts begin with, and virtual tokens before them (`engine.fronts`), are needed once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from smalltune.engine.decoder import decoder_of
+from smalltune.engine.fronts import front_of
 from smalltune.engine.memory import experts_met
 from smalltune.engine.segments import Segments
 
@@ -35,6 +38,11 @@ class Work:
     pairs: int = 0
     read: int = 0
     read_pairs: int = 0
+
+    @classmethod
+    def of(cls, tokens: int, *, behind: int = 0) -> "Work":
+        """Return the work of keys and values of tokens of which no state is read."""
+        return cls(tokens, int(_pairs(behind, behind + tokens)))
 
     def __add__(self, other: "Work") -> "Work":
         """Return the work of both."""
@@ -60,27 +68,50 @@ class Flops:
         return float(np.dot(astuple(self), astuple(work)))
 
 
-def learning(segments: Segments, batch: NDArray[np.int64] | None = None) -> Work:
+def learning(
+    segments: Segments,
+    batch: NDArray[np.int64] | None = None,
+    *,
+    shared: int = 0,
+    front: int = 0,
+) -> Work:
     """Return the work of predicting the supervised tokens of the segments at `batch`, or of all.
 
-    The last token of a segment predicts nothing and is not fed.
+    The last token of a segment predicts nothing and is not fed, nor is a segment with nothing to
+    predict. The first `shared` tokens, none of which is read, are the same in all of them and fed
+    once. Every token sees `front` more before it, whose own work is not counted here.
     """
     at = np.arange(len(segments)) if batch is None else batch
     lengths = segments.starts[at + 1] - segments.starts[at]
     first = np.maximum(segments.answers[at], 1).astype(np.int64)
-    fed = lengths - 1
-    pairs, before = fed * (fed + 1) // 2, first * (first - 1) // 2
-    read, seen = lengths - first, pairs - before
-    return Work(int(fed.sum()), int(pairs.sum()), int(read.sum()), int(seen.sum()))
+    first, fed = first[first < lengths], lengths[first < lengths] - 1
+    own = Work(
+        int((fed - shared).sum()), int(_pairs(shared + front, fed + front).sum()),
+        int((fed + 1 - first).sum()), int(_pairs(first - 1 + front, fed + front).sum()),
+    )  # fmt: skip
+    return own + Work.of(shared, behind=front)
 
 
-def asking(prompts: Segments, labels: Sequence[Sequence[int]]) -> Work:
-    """Return the work of scoring labels [C] of one token or more after each prompt, fed once."""
-    n = prompts.lengths
-    first = Work(int(n.sum()), int((n * (n + 1) // 2).sum()), len(n), int(n.sum()))
+def asking(
+    prompts: Segments, labels: Sequence[Sequence[int]], *, shared: int = 0, front: int = 0
+) -> Work:
+    """Return the work of scoring labels [C] of one token or more after each prompt, fed once.
+
+    `shared` and `front` as in `learning`.
+    """
+    n = prompts.lengths + front
+    own = Work(
+        int((prompts.lengths - shared).sum()), int(_pairs(shared + front, n).sum()),
+        len(n), int(n.sum()),
+    )  # fmt: skip
     places = [j for tokens in labels for j in range(1, len(tokens))]
     more, seen = len(n) * len(places), int((n[:, None] + np.array(places, dtype=np.int64)).sum())
-    return first + Work(more, seen, more, seen)
+    return own + Work(more, seen, more, seen) + Work.of(shared, behind=front)
+
+
+def _pairs(start: Any, stop: Any) -> Any:
+    """Return the pairs of a token and one that it sees, of the tokens from `start` to `stop`."""
+    return (stop * (stop + 1) - start * (start + 1)) // 2
 
 
 def flops_of(model: Any, *, backward: bool = False, rows: int | None = None) -> Flops:
@@ -90,11 +121,12 @@ def flops_of(model: Any, *, backward: bool = False, rows: int | None = None) -> 
     """
     layers, pair = _layers(model), _pair(model.config.get_text_config())
     embedding, weight = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    reached = embedding.requires_grad
+    reached, learnt = embedding.requires_grad, backward and _learns_front(model)
     everywhere, at_read = [0.0, 0.0], [0.0, 0.0]
     for place, layer in enumerate(layers):
-        last = place == len(layers) - 1 and layer is not model.get_decoder()
+        last = place == len(layers) - 1 and layer is not decoder_of(model)
         before = reached
+        reached |= learnt  # by attention, through the front's keys, and from there on upwards
         for linear in _linears(model, layer):
             gradient = before if linear.at_input else reached
             cost = 2 * linear.size * (1 + backward * (gradient + linear.trained))
@@ -102,10 +134,15 @@ def flops_of(model: Any, *, backward: bool = False, rows: int | None = None) -> 
             reached |= linear.trained
         reached |= any(p.requires_grad for p in layer.parameters())
         (at_read if last else everywhere)[1] += pair * (1 + 2 * backward * reached)
-    reached |= any(p.requires_grad for p in model.get_decoder().parameters())
+    reached |= any(p.requires_grad for p in decoder_of(model).parameters())
     head = 2 * weight.shape[1] * (rows or weight.shape[0])
     at_read[0] += head * (1 + backward * (reached + weight.requires_grad))
     return Flops(*everywhere, *at_read)
+
+
+def _learns_front(model: Any) -> bool:
+    front = front_of(model)
+    return front is not None and any(p.requires_grad for p in front.parameters())
 
 
 class _Linear(NamedTuple):
@@ -157,7 +194,7 @@ def _layers(model: Any) -> Any:
     """Return the decoder's layers; of a model without a list of them, the decoder as one."""
     import torch
 
-    decoder, number = model.get_decoder(), model.config.get_text_config().num_hidden_layers
+    decoder, number = decoder_of(model), model.config.get_text_config().num_hidden_layers
     lists = (m for m in decoder.modules() if isinstance(m, torch.nn.ModuleList))
     return next((found for found in lists if len(found) == number), [decoder])
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from smalltune.engine.attention import Unfit
 from smalltune.engine.fronts import as_cache, front_of
-from smalltune.engine.head import cross_entropy, head_of, log_probs
+from smalltune.engine.head import cross_entropy, head_of
 from smalltune.engine.lean import lean_states
 from smalltune.engine.packing import Packed
 from smalltune.engine.routes import packed_states, padded_states, route_of
 
-__all__ = ["answer_loss", "hidden_at", "token_log_probs"]
+__all__ = ["answer_loss", "hidden_at", "loss_and_tokens"]
 
 
 def hidden_at(model: Any, packed: Packed, *, route: str | None = None) -> Any:
@@ -17,21 +17,7 @@ def hidden_at(model: Any, packed: Packed, *, route: str | None = None) -> Any:
 
     The route is the fastest that fits the model (`engine.routes`) unless one is named.
     """
-    front = front_of(model)
-    before = front.length if front else 0
-    way = route or route_of(model, before + max(packed.lengths))
-    states = front.states(model) if front else None
-    if way == "lean":
-        return lean_states(model, packed.behind(before), context=states)
-    if way == "packed":
-        try:
-            cache = as_cache(model, states) if states else None
-            return packed_states(model, packed.behind(before), cache=cache)
-        except Unfit:  # attention dropout, which the trial could not meet
-            if route:
-                raise
-    cache = as_cache(model, states, len(packed.lengths)) if states else None
-    return padded_states(model, packed, cache=cache)
+    return _states_and_tokens(model, packed, route)[0]
 
 
 def answer_loss(
@@ -41,13 +27,35 @@ def answer_loss(
 
     A batch without targets has the loss 0.
     """
+    return loss_and_tokens(model, packed, total=total, route=route)[0]
+
+
+def loss_and_tokens(
+    model: Any, packed: Packed, *, total: int | None = None, route: str | None = None
+) -> tuple[Any, int]:
+    """Return `answer_loss`, and how many tokens were computed for it, padding included."""
     if not packed.items:
-        return sum(p.sum() * 0.0 for p in model.parameters() if p.requires_grad)
-    states = hidden_at(model, packed, route=route)
-    return cross_entropy(head_of(model), states, packed.targets, total or len(packed.targets))
+        return sum(p.sum() * 0.0 for p in model.parameters() if p.requires_grad), 0
+    states, tokens = _states_and_tokens(model, packed, route)
+    over = total or len(packed.targets)
+    return cross_entropy(head_of(model), states, packed.targets, over), tokens
 
 
-def token_log_probs(model: Any, packed: Packed, *, route: str | None = None) -> Any:
-    """Return the log-probability [S] of each target token; for evaluation."""
-    states = hidden_at(model, packed, route=route)
-    return log_probs(head_of(model), states, packed.targets)
+def _states_and_tokens(model: Any, packed: Packed, route: str | None) -> tuple[Any, int]:
+    front = front_of(model)
+    before = front.length if front else 0
+    way = route or route_of(model, before + max(packed.lengths))
+    states = front.states(model) if front else None
+    if way == "lean":
+        found = lean_states(model, packed.behind(before), context=states)
+        return found, len(packed.ids)
+    if way == "packed":
+        try:
+            cache = as_cache(model, states) if states else None
+            return packed_states(model, packed.behind(before), cache=cache), len(packed.ids)
+        except Unfit:  # attention dropout, which the trial could not meet
+            if route:
+                raise
+    rows, width = len(packed.lengths), max(packed.lengths)
+    cache = as_cache(model, states, rows) if states else None
+    return padded_states(model, packed, cache=cache), rows * width

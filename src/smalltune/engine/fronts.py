@@ -3,6 +3,9 @@
 What stands before every segment is the same for all of them, so only its keys and values are
 needed, and these once: a segment's own tokens attend to them and count their positions from the
 front's end. That is what a row of virtual tokens before each text gives, without the row.
+
+A front is computed without dropout, also in training: what is dropped depends on the item
+(`engine.dropout`), and a front stands before all of them. The texts behind it do meet dropout.
 """
 
 from abc import abstractmethod
@@ -11,9 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from smalltune.core.errors import MethodError
+from smalltune.engine.decoder import decoder_of
 from smalltune.engine.lean import States
 
-__all__ = ["Front", "as_cache", "front_of", "keys_after", "plain_cache", "put", "take"]
+__all__ = ["Front", "as_cache", "fed_by", "front_of", "keys_after", "plain_cache", "put", "take"]
 
 NAME = "smalltune_front"
 
@@ -76,22 +80,49 @@ def as_cache(model: Any, states: States, rows: int = 1) -> Any:
 def keys_after(model: Any, embeddings: Any) -> States:
     """Return the keys and values of every layer after embeddings [P, d] at the first positions."""
     cache = plain_cache(model)
-    decoder = model.get_decoder()
-    with _kept_whole(decoder):
+    decoder = decoder_of(model)
+    with _steady(decoder):
         decoder(inputs_embeds=embeddings[None], past_key_values=cache, use_cache=True)
     return [
         (layer.keys[0].transpose(0, 1), layer.values[0].transpose(0, 1)) for layer in cache.layers
     ]
 
 
+def fed_by(model: Any) -> int:
+    """Return how many tokens a model is fed for its front, such as prompt tuning's embeddings.
+
+    None without a front, and none for one whose keys and values are themselves its parameters.
+    """
+    import torch
+
+    front, fed = front_of(model), 0
+    if front is None:
+        return 0
+
+    def count(decoder: Any, args: Any, given: Any) -> None:
+        nonlocal fed
+        fed += given["inputs_embeds"].shape[1]
+
+    hook = decoder_of(model).register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        with torch.no_grad():
+            front.states(model)
+    finally:
+        hook.remove()
+    return fed
+
+
 @contextmanager
-def _kept_whole(decoder: Any) -> Iterator[None]:
-    """Let no layer be computed twice meanwhile: Transformers keeps no keys where one is."""
-    twice = [m for m in decoder.modules() if getattr(m, "gradient_checkpointing", False)]
-    for module in twice:
-        module.gradient_checkpointing = False
+def _steady(decoder: Any) -> Iterator[None]:
+    """Let nothing be dropped meanwhile, and no layer be computed twice.
+
+    Transformers keeps no keys where one is. Gradients are as ever.
+    """
+    training = [module for module in decoder.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
         yield
     finally:
-        for module in twice:
-            module.gradient_checkpointing = True
+        for module in training:
+            module.training = True

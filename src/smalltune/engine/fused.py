@@ -9,7 +9,10 @@ from typing import Any
 
 from smalltune.engine.held import computed_in, is_linear, product, through
 
-__all__ = ["embedded", "hooked", "linear", "norm", "rotated"]
+__all__ = ["embedded", "hooked", "linear", "norm", "own", "rotated"]
+
+FAMILIES = ("Llama", "Qwen2", "Qwen3")
+"""Those whose layers are written out in `engine.lean`."""
 
 
 def embedded(module: Any, ids: Any, head: Any) -> Any:
@@ -31,12 +34,11 @@ def norm(module: Any, states: Any) -> Any:
     """Return the states over their root mean square, times a weight, as `module` does it.
 
     Zhang and Sennrich (2019), "Root mean square layer normalization". A module that is not
-    Transformers' own, or that is watched by a hook, is called.
+    Transformers' own for one of the families, or that is watched by a hook, is called.
     """
     import torch
 
-    plain = type(module).__name__.endswith("RMSNorm") and "forward" not in vars(module)
-    if not plain or hooked(module) or states.dtype != torch.float32:
+    if not own(module, "RMSNorm") or states.dtype != torch.float32:
         return module(states)
     if states.is_cuda:
         shape = tuple(module.weight.shape)
@@ -66,6 +68,20 @@ def linear(module: Any, states: Any) -> Any:
     dropped = dropout(states)
     apart = None if dropped is states else dropped
     return _lora().apply(states, apart, base.weight, base.bias, down, up, scale)
+
+
+def own(module: Any, part: str, families: tuple[str, ...] = FAMILIES) -> bool:
+    """Return whether a module is this part of a model of the families as Transformers has it.
+
+    A subclass is not, nor is one with a forward of its own or with something called around it.
+    """
+    kind = type(module)
+    family = kind.__name__.removesuffix(part)
+    if family not in families or kind.__name__ != family + part:
+        return False
+    home = f"transformers.models.{family.lower()}."
+    there = kind.__module__.startswith(home)
+    return there and "forward" not in vars(module) and not hooked(module)
 
 
 def hooked(module: Any) -> bool:

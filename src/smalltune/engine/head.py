@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from smalltune.engine.decoder import decoder_of
 from smalltune.engine.fused import hooked
 from smalltune.engine.held import computed_in, is_linear, product, through
 
@@ -90,7 +91,7 @@ class _Whole:
     """A model's own way from hidden states to logits."""
 
     def __init__(self, model: Any):
-        self.model, self.decoder = model, model.get_decoder()
+        self.model, self.decoder = model, decoder_of(model)
         self.weight = model.get_output_embeddings().weight
 
     def __call__(self, states: Any) -> Any:
@@ -177,9 +178,12 @@ def _function() -> Any:
 def _kept(weight: Any, gradient: Any) -> Any:
     """Add to the gradient of a weight that is a leaf, now; return what is left for autograd.
 
-    Autograd would first sum all gradients of a table that is head and embedding, in a copy.
+    Autograd would first sum all gradients of a table that is head and embedding, in a copy. A
+    weight with a hook, which is to see the sum, is left to it.
     """
     if weight is None or gradient is None:
+        return gradient
+    if weight._backward_hooks or weight._post_accumulate_grad_hooks:
         return gradient
     if weight.grad is None:
         weight.grad = gradient

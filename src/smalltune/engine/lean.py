@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 from smalltune.engine.attention import attend
-from smalltune.engine.fused import embedded, hooked, linear, norm, rotated
+from smalltune.engine.decoder import decoder_of
+from smalltune.engine.fused import embedded, linear, norm, own, rotated
 from smalltune.engine.layout import Layout, layout_of
 from smalltune.engine.packing import Packed
 from smalltune.engine.rotation import rotation_moves
 
 __all__ = ["States", "fits", "lean_states"]
 
-FAMILIES = ("Llama", "Qwen2", "Qwen3")
 WORTH = 0.8
 
 States = list[tuple[Any, Any]]
@@ -31,9 +31,9 @@ def fits(model: Any) -> bool:
     attention, which are never called here, where attention has dropout or a window, and where the
     rotary angles depend on what else is read.
     """
-    decoder = model.get_decoder()
-    family = type(decoder).__name__.removesuffix("Model")
-    if family not in FAMILIES or not _own(decoder, family, "Model"):
+    decoder = decoder_of(model)
+    family = (type(decoder).__name__.removesuffix("Model"),)
+    if not own(decoder, "Model"):
         return False
     config = model.config
     if set(getattr(config, "layer_types", None) or ()) - {"full_attention"}:
@@ -41,7 +41,7 @@ def fits(model: Any) -> bool:
     if rotation_moves(config) or (config.attention_dropout and decoder.training):
         return False
     return all(
-        _own(layer, family, "DecoderLayer") and _own(layer.self_attn, family, "Attention")
+        own(layer, "DecoderLayer", family) and own(layer.self_attn, "Attention", family)
         for layer in decoder.layers
     )
 
@@ -54,7 +54,7 @@ def lean_states(
     `context` are the keys and values of tokens before every segment; the keys and values of this
     batch are appended to `kept` where it is given.
     """
-    decoder = model.get_decoder()
+    decoder = decoder_of(model)
     depth = decoder.config.num_hidden_layers
     layers = decoder.layers[:depth]
     states = embedded(decoder.embed_tokens, packed.ids[None], model.get_output_embeddings())
@@ -123,15 +123,7 @@ def _layer(
 
 def _gated(mlp: Any, states: Any) -> Any:
     """Return what an MLP makes of the states; one that is not Transformers' own is called."""
-    if not any(_own(mlp, family, "MLP") for family in FAMILIES):
+    if not own(mlp, "MLP"):
         return mlp(states)
     gate, up = linear(mlp.gate_proj, states), linear(mlp.up_proj, states)
     return linear(mlp.down_proj, mlp.act_fn(gate) * up)
-
-
-def _own(module: Any, family: str, part: str) -> bool:
-    """Return whether a module is Transformers' own and nothing is to be called around it."""
-    kind = type(module)
-    home = f"transformers.models.{family.lower()}."
-    named = kind.__name__ == family + part and kind.__module__.startswith(home)
-    return named and "forward" not in vars(module) and not hooked(module)

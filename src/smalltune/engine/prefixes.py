@@ -24,7 +24,7 @@ def shared_tokens(segments: Segments, most: int) -> NDArray[np.int32]:
     """Return the longest beginning that all segments share, of at most `most` tokens."""
     if not len(segments):
         return segments.ids[:0]
-    most = min(most, int(segments.lengths.min()))
+    most = max(0, min(most, int(segments.lengths.min())))
     places = segments.starts[:-1, None] + np.arange(most)
     differs = np.flatnonzero((segments.ids[places] != segments.ids[places[:1]]).any(0))
     return segments[0][: int(differs[0]) if len(differs) else most]

@@ -6,7 +6,7 @@
 
 The route is read off the model as it stands, so that attaching or detaching a method needs no
 flag. What acts token by token may be put anywhere. What adds tokens or mixes them hooks the
-decoder itself (`model.get_decoder().register_forward_pre_hook`) and with that takes the padded
+decoder itself (`decoder_of(model).register_forward_pre_hook`) and with that takes the padded
 route, where it finds a segment in each row; tokens that it adds in front are not read.
 """
 
@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from smalltune.core.errors import EngineError
 from smalltune.engine import lean
 from smalltune.engine.attention import Unfit, packed_attention
+from smalltune.engine.decoder import decoder_of
 from smalltune.engine.dropped_attention import forms_probabilities
 from smalltune.engine.fused import hooked
 from smalltune.engine.layout import layout_of
@@ -24,9 +25,8 @@ from smalltune.engine.packing import Packed, pack_prompts
 from smalltune.engine.rotation import still_until
 from smalltune.engine.segments import Segments
 
-__all__ = ["ROUTES", "packed_states", "padded_states", "route_of"]
+__all__ = ["packed_states", "padded_states", "route_of"]
 
-ROUTES = ("lean", "packed", "padded")
 SPANS = ("sliding_window", "attention_chunk_size")
 CAUSAL = {"full_attention", "sliding_attention", "chunked_attention"}
 ROUNDING = 1e-3
@@ -47,7 +47,7 @@ def route_of(model: Any, longest: int = 0) -> str:
     reach = [getattr(config, name, None) or longest for name in SPANS]
     if longest > min(*reach, still_until(config)):
         return "padded"
-    if model.get_decoder().training and forms_probabilities(model):
+    if decoder_of(model).training and forms_probabilities(model):
         return "padded"
     return "packed" if _takes_packed(model) else "padded"
 
@@ -63,7 +63,7 @@ def packed_states(model: Any, packed: Packed, *, cache: Any = None) -> Any:
     layout = layout_of(packed, heads=heads, context=context)
     seen = packed.ids.new_ones(1, context + len(packed.ids))
     with packed_attention(model, layout):
-        states = model.get_decoder()(
+        states = decoder_of(model)(
             input_ids=packed.ids[None],
             attention_mask=seen,  # or the mask is searched for in the positions
             position_ids=packed.positions[None],
@@ -92,13 +92,13 @@ def padded_states(model: Any, packed: Packed, *, cache: Any = None) -> Any:
     grid = packed.ids.new_zeros(len(lengths), max(packed.lengths))
     grid[owners, packed.positions] = packed.ids
     given = {"use_cache": cache is not None, "past_key_values": cache}
-    states = model.get_decoder()(input_ids=grid, **given).last_hidden_state
+    states = decoder_of(model)(input_ids=grid, **given).last_hidden_state
     return states[:, -grid.shape[1] :][packed.owners, packed.positions[packed.read]]
 
 
 def _takes_packed(model: Any) -> bool:
     """Return whether the packed route is right for a model, from a trial that is kept."""
-    decoder = model.get_decoder()
+    decoder = decoder_of(model)
     accepted = inspect.signature(decoder.forward).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
     supported = getattr(decoder, "_supports_attention_backend", False)

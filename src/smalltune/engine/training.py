@@ -17,11 +17,11 @@ from smalltune.engine.checkpoint import Pace, read_checkpoint, write_checkpoint
 from smalltune.engine.dropout import dropout_per_item
 from smalltune.engine.fitting import telling
 from smalltune.engine.flops import Work, flops_of
+from smalltune.engine.fronts import fed_by
 from smalltune.engine.memory import Budget, budget_for, is_out_of_memory
 from smalltune.engine.optimisers import optimiser_of
 from smalltune.engine.options import Training
 from smalltune.engine.precision import precision
-from smalltune.engine.routes import route_of
 from smalltune.engine.schedule import rate
 from smalltune.engine.segments import Segments
 from smalltune.engine.stopping import EarlyStopping
@@ -122,7 +122,6 @@ class _Loop:
             "stopped": False, "resumed": [], "spent": {"train": 0.0, "judge": 0.0, "cpu": 0.0},
         }  # fmt: skip
         self.began = time.monotonic(), time.process_time()
-        self.packs = True
         found = read_checkpoint(work, model, self.optimiser)
         if found:
             self.state, self.stopping.best = found
@@ -134,8 +133,6 @@ class _Loop:
     def run(self, pace: Pace) -> tuple[list[dict[str, float]], dict[str, Any]]:
         """Take all steps that are left, with a checkpoint now and then."""
         self.model.train()
-        route = route_of(self.model, int(self.lengths.max()) - 1)
-        self.packs = route != "padded"
         epoch, batches = -1, []
         while self.state["step"] < self.steps and not self.state["stopped"]:
             step = self.state["step"]
@@ -165,7 +162,7 @@ class _Loop:
         share = rate(step, self.steps, schedule=options.schedule, warmup=options.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = options.learning_rate * share
-        value, work = self.gradient(step, batch)
+        value, work, computed = self.gradient(step, batch)
         self._change()
         if not math.isfinite(value):
             raise EngineError(
@@ -175,15 +172,10 @@ class _Loop:
         self.state["step"] = step + 1
         self.state["tokens"] += int(self.lengths[batch].sum())
         self.state["work"] = [a + b for a, b in zip(self.state["work"], astuple(work), strict=True)]
-        self.state["padded"] += self._padded(batch)
+        self.state["padded"] += computed
         line = {"step": step + 1, "loss": float(f"{value:.7g}"), "learning_rate": group["lr"]}
         self.state["log"].append(line)
         self.progress({"event": "step", "steps": self.steps, **line})
-
-    def _padded(self, batch: Any) -> int:
-        """Return the tokens that are computed, with padding where the model cannot be packed."""
-        fed = self.lengths[batch] - 1
-        return int(fed.sum() if self.packs else len(fed) * fed.max())
 
     def _change(self) -> None:
         """Take one step of the optimiser; its state is made at the first."""
@@ -212,14 +204,15 @@ class _Loop:
 
     def _facts(self) -> dict[str, Any]:
         log, state = self.state["log"], self.state
-        work = Work(*state["work"])
+        work, padded = Work(*state["work"]), max(1, state["padded"])
+        needed, front = flops_of(self.model, backward=True), Work.of(fed_by(self.model))
         return {
             "steps": state["step"],
             "epochs": state["step"] / self.per_epoch,
             "examples": len(self.lengths),
             "tokens": state["tokens"],
-            "padding_share": 1 - work.tokens / max(1, state["padded"]),
-            "flops": flops_of(self.model, backward=True).of(work),
+            "padding_share": 1 - work.tokens / padded,
+            "flops": needed.of(work) + state["step"] * needed.of(front),
             "first_loss": log[0]["loss"],
             "final_loss": float(f"{np.mean([row['loss'] for row in log[-20:]]):.7g}"),
             "dev_losses": state["dev"],

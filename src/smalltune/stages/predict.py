@@ -5,13 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smalltune.core.plugins import load
 from smalltune.core.store import write_json
 from smalltune.engine.fitting import telling
-from smalltune.engine.flops import asking, flops_of, learning
+from smalltune.engine.flops import Work, asking, flops_of, learning
+from smalltune.engine.fronts import fed_by, front_of
 from smalltune.engine.precision import precision
+from smalltune.engine.prefixes import shared_tokens
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers
+from smalltune.stages._probed import probed
 from smalltune.stages._shown import Shown, calibrated
 from smalltune.stages.bench import Bench, Inputs
 
@@ -39,9 +45,11 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
         model.eval()
         bench.meter.phase("predict")
         with precision(spec["dtype"], bench.device), telling(bench.say):
-            rows = list(
-                task.predict(model, encoded, answers, **_writing(task, spec, inputs, bench))
-            )
+            if method.answers == "labels":
+                rows = probed(method, model, spec, inputs, bench)
+            else:
+                how = _writing(task, spec, inputs, bench)
+                rows = list(task.predict(model, encoded, answers, **how))
             if shown and method.calibrated:
                 rows = calibrated(rows, shown.bias(model), answers)
         bench.meter.phase("save")
@@ -63,15 +71,28 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
 def _flops(model: Any, encoded: Segments, answers: Answers) -> float | None:
     """Return the operations that label words or running text need; None for other questions.
 
-    What a choice among texts or a text of the model's own needs is not known in closed form.
+    What a choice among texts or a text of the model's own needs is not known in closed form, and
+    the few questions of a calibration are not counted.
     """
+    front = front_of(model)
+    once, before = Work.of(fed_by(model)), front.length if front else 0
     if answers.names and answers.tokens:
         one = all(len(tokens) == 1 for tokens in answers.tokens)
-        rows = len(answers.tokens) if one else None
-        return flops_of(model, rows=rows).of(asking(encoded, answers.tokens))
+        shared = _shared(encoded, encoded.lengths)
+        work = asking(encoded, answers.tokens, shared=shared, front=before)
+        return flops_of(model, rows=len(answers.tokens) if one else None).of(once + work)
     if not answers.tokens and not answers.names:
-        return flops_of(model).of(learning(encoded))
+        shared = _shared(encoded, np.maximum(encoded.answers, 1))
+        return flops_of(model).of(once + learning(encoded, shared=shared, front=before))
     return None
+
+
+def _shared(segments: Segments, read: NDArray[Any]) -> int:
+    """Return how many tokens all segments begin with, before the first place that is read.
+
+    `read` [n] are these places, counted from one.
+    """
+    return len(shared_tokens(segments, int(read.min(initial=len(segments.ids))) - 1))
 
 
 def _writing(task: Any, spec: Mapping[str, Any], inputs: Inputs, bench: Bench) -> dict[str, Any]:
