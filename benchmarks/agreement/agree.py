@@ -13,6 +13,7 @@ from agreement.compare import LIMIT, compared, faults
 from agreement.draws import DRAWN, SOURCES, draw
 from agreement.report import report
 from agreement.sets import SETS, Set
+from agreement.trained import NAME, TRAINING, train_base
 
 __all__ = ["Base", "agree", "bases", "compare_base"]
 
@@ -36,6 +37,7 @@ def agree(data: Path, checkpoints: Path, out: Path, threads: int) -> list[str]:
     record: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": describe(threads),
+        "training": dict(TRAINING),
         "limit": LIMIT,
         "sources": {name: _digests(data, SOURCES[name]) for name in DRAWN},
         "sets": {each.name: _told(each) for each in SETS},
@@ -44,8 +46,9 @@ def agree(data: Path, checkpoints: Path, out: Path, threads: int) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         files = {each: draw(data, each, Path(name), rows) for each, rows in DRAWN.items()}
         record["rows"] = {each: _digests(Path(), [files[each]["test"]]) for each in files}
-        for base in bases(checkpoints):
-            found = compare_base(base, SETS, files, Path(name) / base.name, threads)
+        learned = train_base(Path(name), data / SOURCES["sst2"][0], files["sst2"], threads)
+        for base in [*bases(checkpoints), _base(NAME, str(learned), learned)]:
+            found = compare_base(base, SETS, files, Path(name) / "studies" / base.name, threads)
             record["bases"][base.name] = {
                 "files": _digests(base.folder, ["model.safetensors", "tokenizer.json"]),
                 "context": base.length,

@@ -44,8 +44,14 @@ NOTES = """## How to read it
 - SQuAD offers no choices: they are the answer and those to three other questions of the same
   article, drawn by a seed (`benchmarks/agreement/draws.py`).
 - *Chosen* counts how often the first choice, the second and so on was the best. The bases are
-  small and trained for none of this, and some answer nearly always alike: there an equal accuracy
-  says little, and the log-likelihoods say it. No accuracy here says anything about smalltune.
+  small, most were trained for none of this and answer some sets nearly always alike: there an
+  equal accuracy says little, and the log-likelihoods say it. No accuracy here says anything about
+  smalltune.
+"""
+
+TRAINED = """- *micro-llama-sst2* is micro-llama after a short training on SST-2's training rows
+  ({training}):
+  trained by smalltune for this comparison, written by its `export` and read from there by both.
 """
 
 COLUMNS = (
@@ -63,10 +69,17 @@ def report(record: Record) -> str:
         parts.append("\n".join(f"- {fault}" for fault in wrong) + "\n")
     for name, base in record["bases"].items():
         parts += [f"## {name}, context {base['context']}\n", _table(COLUMNS, _rows(base["found"]))]
-    parts += [NOTES, "## What was asked\n", *_asked(record)]
+    parts += [_notes(record), "## What was asked\n", *_asked(record)]
     parts += ["## With what\n", _table(("", ""), list(_environment(record)))]
     parts += ["Files, by SHA-256:\n", _table(("file", "digest"), list(_files(record)))]
     return "\n".join(parts)
+
+
+def _notes(record: Record) -> str:
+    """Return the notes, with what the base was told that was trained for this."""
+    settings = record.get("training", {}).items()
+    said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings)
+    return NOTES + (TRAINED.format(training=said) if said else "")
 
 
 def _rows(found: Record) -> list[tuple[str, ...]]:

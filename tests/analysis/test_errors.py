@@ -50,6 +50,7 @@ def test_facts_are_counted_as_missing_wrong_and_invented():
 
 def test_copied_invented_empty_and_unended_answers_are_told_apart(told):
     found = categories(told.results(), "micro", "stories")
+    assert cells(found, "different") == {"copier": (2, 12), "inventor": (6, 12)}  # each run alone
     assert cells(found, "empty") == {"copier": (0, 12), "inventor": (2, 12)}
     assert cells(found, "unended") == {"copier": (0, 12), "inventor": (2, 12)}
     assert cells(found, "verbatim") == {"copier": (12, 12), "inventor": (0, 10)}

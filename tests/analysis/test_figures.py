@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import pytest
 
 from smalltune.core.plugins import load, names
-from smalltune.paper.figures import COLOURS, WIDTH, save
+from smalltune.paper.figures import COLOURS, WIDTH, place_title, save, scores, titled
 
 ROOM = "smalltune.paper.figures"
 
@@ -88,3 +89,24 @@ def test_seeds_that_stop_early_are_drawn_as_far_as_they_went(made):
         made.commit(Job(old.stage, 1, old.spec, old.inputs), {"log.jsonl": log, "facts.json": {}})
     (ax,) = load(ROOM, "curves")(made.results()).axes
     assert ax.lines[0].get_ydata().tolist() == [1.5] * 5 + [2.0] * 5
+
+
+@pytest.mark.parametrize(("seeds", "cut"), [(2, True), (6, False)])
+def test_an_interval_of_two_seeds_does_not_stretch_a_panel(seeds, cut):
+    def one(method, value, low, high, per_seed=()):
+        return SimpleNamespace(
+            method=method, value=value, low=low, high=high, seeds=len(per_seed), per_seed=per_seed
+        )
+
+    spread = tuple((seed, 0.5 + 0.02 * (seed % 2)) for seed in range(seeds))
+    rows = [one("zero_shot", 0.4, 0.36, 0.44), one("full", 0.51, 0.0, 1.0, spread)]
+    left, right = scores._room(rows)
+    assert left < 0.36 and right > 0.52
+    assert (left > 0 and right < 1) is cut
+
+
+def test_panels_are_called_what_the_paper_calls_their_tasks():
+    assert place_title(["micro"], "micro", "sst2") == "sst2"
+    with titled({}, {"sst2": "SST-2", "micro": "Micro", "mini": "Mini"}):
+        assert place_title(["micro", "mini"], "micro", "sst2") == "Micro, SST-2"
+    assert place_title(["micro"], "micro", "sst2") == "sst2"

@@ -1,6 +1,9 @@
 """Instruction data: one exchange out of each of the usual formats."""
 
+import json
+
 import pytest
+from rooms.tables import table
 
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import load
@@ -21,6 +24,9 @@ FORMATS = {
             {"from": "gpt", "value": "2"},
         ]
     },
+    "conversational prompt": {"prompt": [USER], "completion": [REPLY]},
+    "messages as JSON": {"messages": json.dumps([USER, REPLY])},
+    "prompt beside messages": {"prompt": "Add", "prompt_id": "x", "messages": [USER, REPLY]},
     "unanswered end": {"messages": [USER, REPLY, {"role": "user", "content": "And 2?"}]},
 }
 
@@ -45,7 +51,21 @@ def test_what_was_said_before_the_last_answer_is_the_prompt():
         ({"text": "x"}, "here: no instruction data: the columns are text, and must be"),
         ({"messages": [USER]}, "here: the conversation holds no question with an answer"),
         ({"messages": [REPLY]}, "here: the conversation holds no question with an answer"),
-        ({"messages": [{"role": "owl", "content": "x"}]}, "here: nobody knows the role 'owl'"),
+        ({"messages": [{"content": "x"}]}, "here: a turn of the conversation does not say whose"),
+        (
+            {"messages": "Hello!"},
+            "the column 'messages' holds 'Hello!', and must hold a list",
+        ),
+        ({"messages": None}, "here: the column 'messages' holds None, and must hold a list"),
+        (
+            {"instruction": "x", "input": "", "outptu": "y"},
+            "no column 'output' with the answers beside 'instruction'. Did you mean 'outptu'",
+        ),
+        (
+            {"prompt": [USER], "chosen": [REPLY]},
+            "no column 'completion' with the answers beside 'prompt'. Did you mean 'chosen'. Name",
+        ),
+        ({"instuction": "x", "output": "y"}, "or conversations. Did you mean 'instruction'"),
         ({"messages": ["x"]}, "here: a turn of the conversation is 'x', and must be an object"),
         ({"instruction": 7, "output": "x"}, "here: 7 is no text"),
     ],
@@ -53,6 +73,54 @@ def test_what_was_said_before_the_last_answer_is_the_prompt():
 def test_what_is_no_exchange_is_named(raw, said):
     with pytest.raises(DataError, match=said):
         exchange(raw, "here")
+
+
+def test_a_conversational_prompt_keeps_its_system_message_and_turns():
+    system = {"role": "system", "content": "Be brief."}
+    raw = {"prompt": [system, USER, REPLY, {**USER, "content": "And 2?"}], "completion": [REPLY]}
+    expected = "Be brief.\n\nUser: Add 1 and 1.\n\nAssistant: 2\n\nUser: And 2?"
+    assert exchange(raw, "here") == (expected, "", "2")
+    assert exchange({"prompt": [USER], "completion": "2"}, "here") == ("Add 1 and 1.", "", "2")
+
+
+@pytest.mark.parametrize("text", ["<noinput>", "Noinput", "No input", "< no input >", "NO_INPUT.",
+                                  "No input required."])  # fmt: skip
+def test_an_input_that_says_there_is_none_is_empty(text):
+    raw = {"instruction": "Add 1 and 1.", "input": text, "output": "2"}
+    assert exchange(raw, "here") == ("Add 1 and 1.", "", "2")
+    assert exchange({**raw, "input": "No input was read: 5"}, "here")[1] == "No input was read: 5"
+
+
+@pytest.mark.parametrize("role", ["tool", "function_call", "owl"])
+def test_rows_in_which_others_speak_are_dropped_and_counted(tmp_path, role):
+    other = [USER, {"role": role, "content": {"sum": 2}}, REPLY]
+    rows = [{"messages": [{**USER, "content": f"Add {n}."}, REPLY]} for n in range(12)]
+    files = {
+        "train": [table(tmp_path / "a.jsonl", [*rows[1:], {"messages": other}])],
+        "test": [table(tmp_path / "b.jsonl", [rows[0], {"messages": other}, {"messages": other}])],
+    }
+    task = load("smalltune.tasks", "instructions")(dev={"rows": 2})
+    splits = task.split(files)
+    reason = "with a turn of another role than system, user or assistant"
+    assert splits.dropped == {f"train rows {reason}": 1, f"test rows {reason}": 2}
+    assert (len(splits.train), len(splits.dev), len(splits.test)) == (9, 2, 1)
+    files["test"] = [table(tmp_path / "c.jsonl", [{"messages": other}])]
+    with pytest.raises(DataError, match="split is empty: dropped were 1 row with a turn of an"):
+        task.split(files)
+
+
+def test_a_conversation_in_a_csv_is_json_text(tmp_path):
+    import csv
+
+    rows = [json.dumps([{**USER, "content": f"Add {n}, please."}, REPLY]) for n in range(8)]
+    files = {}
+    for role, part in (("train", rows[1:]), ("test", rows[:1])):
+        files[role] = [tmp_path / f"{role}.csv"]
+        with files[role][0].open("w", newline="") as file:
+            csv.writer(file).writerows([["messages"], *([row] for row in part)])
+    splits = load("smalltune.tasks", "instructions")(dev={"rows": 2}).split(files)
+    assert splits.test[0].fields["instruction"] == "Add 0, please."
+    assert splits.test[0].references == ("2",)
 
 
 def test_the_part_of_a_prompt_for_an_empty_input_is_left_out(tiny_folder):

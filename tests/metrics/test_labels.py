@@ -57,7 +57,41 @@ def test_no_answer_is_never_the_first_label():
     scores = log_probs([-1, -1, 1], 2)
     assert value("accuracy", [0, 0, 1], scores, ["a", "b"]) == pytest.approx(1 / 3)
     assert value("macro_f1", [0, 0, 1], scores, ["a", "b"]) == pytest.approx(1 / 2)
-    assert math.isnan(value("nll", [0, 0, 1], scores, ["a", "b"]))
+
+
+@pytest.mark.parametrize("name", ["nll", "brier", "ece", "ece_scaled"])
+def test_a_broken_item_does_not_take_the_value_from_the_others(name):
+    gold, said = [0, 1, 1, 0, 1], [0, 1, 0, 0, 1]
+    scores = log_probs(said, 2)
+    broken = np.insert(scores, 2, np.nan, axis=0)
+    half = np.insert(scores, 0, [0.0, np.nan], axis=0)
+    whole = value(name, gold, scores, ["a", "b"])
+    assert math.isfinite(whole)
+    assert value(name, [0, 1, 0, 1, 0, 1], broken, ["a", "b"]) == pytest.approx(whole)
+    assert value(name, [1, *gold], half, ["a", "b"]) == pytest.approx(whole)
+    assert math.isnan(value(name, [0, 1], log_probs([-1, -1], 2), ["a", "b"]))
+
+
+@pytest.mark.parametrize("name", ["nll", "brier", "ece", "ece_scaled"])
+def test_an_answer_that_was_written_has_no_probability(name):
+    never = -np.inf
+    written = np.array([[0.0, never, never], [never, 0.0, never]])
+    assert math.isnan(value(name, [0, 2], written, list("abc")))
+    scores = np.concatenate([written, log_probs([0, 2, 1])])
+    expected = value(name, [0, 2, 2], log_probs([0, 2, 1]), list("abc"))
+    assert value(name, [0, 2, 0, 2, 2], scores, list("abc")) == pytest.approx(expected)
+    assert value("accuracy", [0, 2], written, list("abc")) == 0.5
+
+
+def test_what_was_not_weighed_has_no_temperature():
+    scores = np.array([[np.log(0.9), np.log(0.1)], [0.0, -np.inf], [np.nan, np.nan]])
+    found = calibration.scaled(scores, 2.0)
+    assert np.exp(found[0]).tolist() == pytest.approx([0.75, 0.25])
+    np.testing.assert_array_equal(found[1:], scores[1:])
+    gold = [0, 1, 0, 1]
+    some = np.concatenate([log_probs([0, 0, 0], 2), [[0.0, -np.inf]]])
+    alone = calibration.temperature(gold[:3], some[:3], 2)
+    assert calibration.temperature(gold, some, 2) == pytest.approx(alone)
 
 
 def test_brier_is_the_squared_distance_over_all_labels():
@@ -82,7 +116,8 @@ def test_calibration_bins_hold_equally_many_items():
     scores = sure([[p, 1 - p] for p in confident])
     gold = rng.integers(0, 2, 300)
     placed = METRICS["ece"].items(gold, scores, ["a", "b"])
-    assert (placed != 0).sum(axis=0).tolist() == [20] * calibration.BINS
+    assert (placed[:, :-1] != 0).sum(axis=0).tolist() == [20] * calibration.BINS
+    assert placed[:, -1].tolist() == [1.0] * 300
     ranked = np.array_split(np.argsort(confident), calibration.BINS)
     by_hand = sum(
         abs(np.mean(gold[part] == 0) - confident[part].mean()) * len(part) / 300 for part in ranked
@@ -141,5 +176,6 @@ def test_a_choice_that_an_item_does_not_have_stays_without_a_chance():
         assert np.exp(calibration.scaled(scores, 100.0))[0] == pytest.approx([0.5, 0.5, 0])
 
 
-def test_the_invalid_rate_is_the_share_without_an_answer():
-    assert value("invalid_rate", [True, False, True, True]) == pytest.approx(0.25)
+@pytest.mark.parametrize("name", ["invalid_rate", "unended_rate"])
+def test_the_invalid_rate_is_the_share_without_an_answer_and_the_unended_without_an_end(name):
+    assert value(name, [True, False, True, True]) == pytest.approx(0.25)

@@ -98,12 +98,49 @@ def test_a_written_label_counts_as_that_label_and_any_other_text_as_wrong(trial)
     assert [line["stats"]["accuracy"] for line in lines] == [[1.0], [0.0], [0.0], [0.0]]
 
 
+def test_the_answer_is_judged_by_what_was_predicted_and_its_weights_by_themselves(trial):
+    """A task may compare labels by another measure than their probability, as by length."""
+    scores = log_probs([0, 1, 0], 2)
+    said = weighed(scores)
+    said[0]["predicted"] = NAMES[1]
+    trial.add("predictions", labelled([1, 1, 1]), said, NAMES)
+    lines, facts = trial.score("accuracy", "macro_f1", "matthews", "micro_f1", "nll")
+    assert [facts["values"][name] for name in ("accuracy", "micro_f1")] == pytest.approx(
+        [2 / 3] * 2
+    )
+    assert [line["stats"]["accuracy"] for line in lines] == [[1.0], [1.0], [0.0]]
+    assert facts["values"]["nll"] == pytest.approx(value("nll", [1, 1, 1], scores, NAMES))
+
+
+def test_written_labels_have_no_probability_and_their_ends_are_counted(trial):
+    said = [
+        {"text": "yes", "ended": True, "predicted": "yes"},
+        {"text": "maybe", "ended": False, "predicted": None},
+    ]
+    trial.add("predictions", labelled([0, 1]), said, NAMES)
+    _, facts = trial.score("accuracy", "nll", "brier", "ece", "invalid_rate", "unended_rate")
+    assert facts["values"] == {
+        "accuracy": 0, "nll": pytest.approx(math.nan, nan_ok=True), "invalid_rate": 0.5,
+        "brier": pytest.approx(math.nan, nan_ok=True), "unended_rate": 0.5,
+        "ece": pytest.approx(math.nan, nan_ok=True),
+    }  # fmt: skip
+
+
+def test_labels_that_were_weighed_have_no_ends_to_count(trial):
+    trial.add("predictions", labelled([0]), weighed(log_probs([0], 2)), NAMES)
+    with pytest.raises(EngineError, match="do not say whether they ended"):
+        trial.score("unended_rate")
+
+
 def test_broken_numbers_are_no_answer(trial):
     said = weighed(log_probs([0, 1], 2))
     said[1]["log_probs"] = [math.nan, math.nan]
     trial.add("predictions", labelled([0, 0]), said, NAMES)
-    _, facts = trial.score("accuracy", "invalid_rate")
-    assert facts["values"] == {"accuracy": 0.5, "invalid_rate": 0.5}
+    _, facts = trial.score("accuracy", "invalid_rate", "nll")
+    expected = value("nll", [0], log_probs([0, 1], 2)[:1], NAMES)
+    assert facts["values"] == {
+        "accuracy": 0.5, "invalid_rate": 0.5, "nll": pytest.approx(expected),
+    }  # fmt: skip
 
 
 def test_texts_are_judged_by_their_references_and_their_sources(trial):

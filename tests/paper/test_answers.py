@@ -30,6 +30,21 @@ def test_a_method_that_always_gives_one_label_is_told(lazy):
     assert numbers["topAnswerLoraReviews"]["printed"] == "100.0 %"
 
 
+def test_a_single_run_that_gives_one_label_is_told_though_the_others_give_both(
+    view, shelf, tmp_path
+):
+    for seed in range(6):
+        shelf.add("full", seed, 0.8, "micro")
+        shelf.add("lora", seed, 2 if seed < 2 else 0.8, "micro")
+    report = build(view, shelf.results(), tmp_path / "paper")
+    said = r"LoRA gives (nearly) every item the same answer in \oneLabelRunsLoraReviews{} runs"
+    assert f"On Reviews, {said} (``positive'')" in section(report, "results")
+    numbers = json.loads((report.folder / "numbers.json").read_text())
+    assert numbers["oneLabelRunsLoraReviews"]["printed"] == "2 of 6"
+    assert numbers["topAnswerLoraReviews"]["value"] < 0.98
+    assert numbers["oneLabelRunsFullReviews"]["value"] == 0
+
+
 def test_where_no_method_does_nothing_is_said(built):
     assert "of the test rows of" not in section(built, "results")
 

@@ -85,7 +85,7 @@ def test_each_task_has_a_table_of_its_own_measures_without_empty_columns(mixed):
 
 
 def test_tasks_that_are_due_to_one_work_are_named_together(mixed):
-    said = "The tasks Reviews and Stories are due to~\\citet{socher2013sst}."
+    said = "The data of Reviews and Stories come from~\\citet{socher2013sst}."
     assert said in section(mixed, "related_work")
 
 
@@ -184,3 +184,47 @@ def test_a_task_declares_how_it_is_answered(tmp_path):
     }  # fmt: skip
     assert set(found.values()) == set(ANSWERS)
     assert view.primary_of("notes") == "bits_per_byte"
+
+
+def test_a_method_that_writes_the_same_again_is_not_printed_again(view, shelf, tmp_path):
+    texts = [f"Review {i}, bad." for i in range(ITEMS)]
+    shelf.write("full", 0, texts, "micro")
+    shelf.write("lora", 0, ["The same & again."] * ITEMS, "micro")
+    stories = TaskView(
+        "stories", "Stories", "generation", why="They are written.", answers="text",
+        metrics=tuple(WRITTEN),
+    )  # fmt: skip
+    only = replace(
+        view, tasks=(stories,), methods=tuple(map(view.method, ("full", "lora"))),
+        metrics=tuple(WRITTEN.values()), primary="token_f1", contrasts=(), published=(),
+    )  # fmt: skip
+    text = section(build(only, shelf.results([*WRITTEN]), tmp_path / "paper"), "examples")
+    shown = text.count("Reference &") + text.count("First reference &")
+    assert text.count("The same \\& again.") == 1
+    assert text.count("the same text as above") == shown - 1 > 0
+    assert "different texts among those written" in text
+
+
+def test_the_openings_of_the_test_split_are_told(view, shelf, tmp_path):
+    from smalltune.core.openings import note
+
+    for method in ("full", "lora"):
+        shelf.write(method, 0, ["Bad."] * ITEMS, "micro")
+    jobs = [trial.evaluations["test"] for trial in shelf.trials]
+    for job in (jobs[0], jobs[0]):
+        note(shelf.store, job, "test")
+    stories = TaskView(
+        "stories", "Stories", "generation", why="They are written.", answers="text",
+        metrics=tuple(WRITTEN),
+    )  # fmt: skip
+    only = replace(
+        view, tasks=(stories,), methods=tuple(map(view.method, ("full", "lora"))),
+        metrics=tuple(WRITTEN.values()), primary="token_f1", contrasts=(), published=(),
+    )  # fmt: skip
+    report = build(only, shelf.results([*WRITTEN]), tmp_path / "paper")
+    numbers = json.loads((report.folder / "numbers.json").read_text())
+    told = {n: numbers[f"openings{n}"]["value"] for n in ("Times", "Jobs", "Others", "Unrecorded")}
+    assert told == {"Times": 2, "Jobs": 1, "Others": 0, "Unrecorded": 1}
+    text = section(report, "setup")
+    assert r"\openingsTimes{} times in all." in text and "so did" not in text
+    assert r"Of \openingsUnrecorded{} stored scores there is no record." in text

@@ -19,6 +19,10 @@ def test_a_macro_name_holds_letters_only_and_spells_digits():
     [
         (rounding.score(0.8123, percent=True), "81.2"),
         (rounding.score(0.8123, percent=False), "0.812"),
+        (rounding.score(-9.87654, percent=False), "$-$9.877"),
+        (rounding.score(28.39556, percent=False), "28.40"),
+        (rounding.score(1234.56, percent=False), "1,235"),
+        (rounding.score(28395.566, percent=False), "28,400"),
         (rounding.difference(0.0123, percent=True), "$+$1.2"),
         (rounding.difference(-0.0123, percent=True), "$-$1.2"),
         (rounding.difference(-0.0001, percent=True), "0.0"),

@@ -1,14 +1,17 @@
 """Each kind of task from its files to its scores, through the real stages on a tiny model."""
 
 import json
+import math
 
 import pytest
 from rooms.tables import table
 
+from smalltune.core.errors import StudyError
 from smalltune.core.job import Job
 from smalltune.core.keys import file_digest
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
+from smalltune.data.labels import written_label
 from smalltune.engine.options import Training
 from smalltune.stages import Bench, execute
 
@@ -77,13 +80,60 @@ class Trial:
         inputs = {"data": self.data, "tokens": self.tokens, "weights": weights}
         return self._run("predict", spec, inputs)
 
-    def score(self, predictions):
-        versions = {m: load("smalltune.metrics", m).version for m in self.task.metrics}
+    def score(self, predictions, metrics=None):
+        names = metrics or self.task.metrics
+        versions = {m: load("smalltune.metrics", m).version for m in names}
         inputs = {"data": self.data, "predictions": predictions}
         return self._run("score", {"split": "test", "metrics": versions}, inputs)
 
     def lines(self, job, name):
         return [json.loads(line) for line in (self.store.path(job.key) / name).open()]
+
+
+def test_labels_can_be_written_and_what_is_none_is_invalid(tmp_path, tiny_folder, monkeypatch):
+    from smalltune.engine import generation
+
+    options, rows = KINDS["classification"]
+    trial = Trial(tmp_path, tiny_folder, "classification", options | {"answered": "written"}, rows)
+    weights = trial.train()
+    found = trial.lines(trial.predict(weights), "predictions.jsonl")
+    assert [set(row) for row in found] == [{"id", "text", "ended", "log_prob", "predicted"}] * 4
+    for row in found:
+        assert row["predicted"] == written_label(row["text"], ["bad", "good"])
+    tokeniser = trial.bench.tokeniser(f"path:{tiny_folder}", "its digest")
+    texts = iter([" Good!", " goodness", "\n\nbad, in all", " not good"])
+
+    def generate(model, prompts, decoding, ends):
+        ids = [tokeniser.encode(text, add_special_tokens=False) for text in texts]
+        return [generation.Generated(tuple(each), False, -1.0) for each in ids]
+
+    monkeypatch.setattr(generation, "generate", generate)
+    trial.store, trial.base = Store(tmp_path / "other"), trial.base
+    for job in (trial.data, trial.tokens, weights):
+        execute(job, trial.store, trial.bench)
+    predictions = trial.predict(weights)
+    assert [row["predicted"] for row in trial.lines(predictions, "predictions.jsonl")] == [
+        "good", None, "bad", None,
+    ]  # fmt: skip
+    scores = trial.score(predictions, ("accuracy", "invalid_rate", "nll"))
+    values = json.loads((trial.store.path(scores.key) / "facts.json").read_text())["values"]
+    gold = [row["label"] for row in trial.lines(trial.data, "test.jsonl")]
+    right = sum(a == b for a, b in zip(gold, ["good", None, "bad", None], strict=True))
+    assert values["accuracy"] == right / 4 and values["invalid_rate"] == 0.5
+    assert math.isnan(values["nll"])
+
+
+def test_written_labels_are_known_by_whole_words_and_must_be_apart():
+    words = ["no", "yes", "no idea"]
+    assert [written_label(text, words) for text in ("No.", "**YES**", "no idea!", "known", "")] == [
+        "no", "yes", "no idea", None, None,
+    ]  # fmt: skip
+    options, _ = KINDS["classification"]
+    for labels in ({"0": "a+", "1": "a-"}, {"0": ":)", "1": "b"}):
+        with pytest.raises(StudyError, match="answered: written tells words apart by letters"):
+            load("smalltune.tasks", "classification")(
+                **options | {"labels": labels, "answered": "written"}
+            )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,6 +182,10 @@ def test_options_that_came_later_are_no_part_of_a_key_while_they_are_empty():
     plain = load("smalltune.tasks", "sst2")()
     assert set(plain.data_options()) == {"text", "label", "labels", "id", "dev"}
     assert set(plain.prompt_options()) == {"text", "labels", "prompt"}
+    assert plain.decoding_options() == {}
+    written = load("smalltune.tasks", "sst2")(answered="written")
+    assert written.decoding_options() == {"answered": "written"}
+    assert written.prompt_options() == plain.prompt_options()
     grouped = load("smalltune.tasks", "boolq")()
     assert grouped.data_options()["group"] == "passage"
     assert grouped.prompt_options()["uncut"] == ("question",)

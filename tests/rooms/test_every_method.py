@@ -105,6 +105,7 @@ def test_is_a_final_frozen_dataclass_that_says_what_it_is(method):
     assert method.title and len(method.rationale) > 40
     assert method.trains == issubclass(method, Gradient)
     assert method.uses_model != issubclass(method, Classical | Copied)
+    assert method.answers in ("labels", "texts", "any")
 
 
 @pytest.mark.parametrize("method", GRADIENT, ids=lambda m: m.__name__)

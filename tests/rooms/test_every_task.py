@@ -159,6 +159,53 @@ def test_one_file_as_train_and_test_is_an_error(tmp_path):
         own().split({"train": [path], "test": [path]})
 
 
+def test_dev_rows_that_repeat_test_rows_are_dropped_and_counted(tmp_path):
+    train = table(tmp_path / "train.jsonl", SOME)
+    dev = table(
+        tmp_path / "dev.jsonl",
+        [{"t": "one of dev", "y": 0}, {"t": "another", "y": 1}, SOME[5], {"t": "third", "y": 0}],
+    )
+    test = table(tmp_path / "test.jsonl", [{"t": "Another!", "y": 1}, SOME[9]])
+    files = {"train": [train], "dev": [dev], "test": [test]}
+    splits = own().split(files)
+    assert [row.fields["t"] for row in splits.dev] == ["one of dev", SOME[5]["t"], "third"]
+    assert splits.dropped == {
+        "train rows repeated in test": 1,
+        "dev rows repeated in test": 1,
+        "train rows repeated in dev": 1,
+    }
+    with pytest.raises(DataError, match=r"dev.jsonl: every row of it is repeated in test.*for dev"):
+        own().split(files | {"test": [dev]})
+
+
+def test_dev_rows_of_a_group_that_is_in_test_are_dropped_and_counted(tmp_path):
+    def rows(name, groups):
+        return table(
+            tmp_path / f"{name}.jsonl",
+            [{"t": f"{name} {n}", "y": n % 2, "g": g} for n, g in enumerate(groups)],
+        )
+
+    files = {"train": [rows("train", "aabbccddee")], "dev": [rows("dev", "bbcxx")]}
+    splits = own(group="g").split(files | {"test": [rows("test", "cxyy")]})
+    assert [row.group for row in splits.dev] == ["b", "b"]
+    assert [row.group for row in splits.train] == list("aaddee")
+    assert splits.dropped == {
+        "train rows whose g is in test": 2,
+        "dev rows whose g is in test": 3,
+        "train rows whose g is in dev": 2,
+    }
+
+
+def test_a_test_split_that_is_carved_takes_its_rows_out_of_dev_too(tmp_path):
+    train = table(tmp_path / "train.jsonl", SOME)
+    dev = table(tmp_path / "dev.jsonl", [*SOME[:30], {"t": "apart", "y": 0}])
+    files = {"train": [train], "dev": [dev], "test": [train]}
+    splits = own(test={"rows": 10}).split(files)
+    keys = [{row.key for row in part} for part in (splits.train, splits.dev, splits.test)]
+    assert len(keys[2]) == 10 and not keys[1] & keys[2] and not keys[0] & keys[1]
+    assert splits.dropped["dev rows repeated in test"] == 31 - len(splits.dev) > 0
+
+
 def test_an_empty_split_is_an_error(tmp_path):
     train, test = table(tmp_path / "train.jsonl", SOME), table(tmp_path / "test.jsonl", [])
     with pytest.raises(DataError) as error:

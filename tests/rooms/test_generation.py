@@ -9,7 +9,7 @@ from rooms.tables import table
 from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plugins import load
 from smalltune.data.splits import Row
-from smalltune.models.lines import line_ends, read_text
+from smalltune.models.lines import has_words, line_ends, read_answer, read_text
 from smalltune.models.loading import load_tokeniser
 
 ROWS = [{"t": f"facts of item {n}", "s": f"summary {n}"} for n in range(40)]
@@ -174,6 +174,32 @@ def test_a_line_ends_at_breaks_and_not_at_full_stops(tokeniser):
     assert read_text(tokeniser, ids, line=False) == "A line.\nAnother"
 
 
+def test_a_line_is_over_whatever_token_its_break_is_in(tokeniser):
+    for text, over in ((" A line.\nAnother", True), (" A line.\n", True), ("\n\n A line", False)):
+        ids = tokeniser.encode(text, add_special_tokens=False)
+        assert read_answer(tokeniser, ids, line=True) == (text.strip().split("\n")[0], over)
+        assert read_answer(tokeniser, ids, line=False) == (text.strip(), False)
+
+
+def test_an_output_without_a_word_is_no_answer(tokeniser, tiny, monkeypatch):
+    from smalltune.engine import generation
+
+    texts = (" ...", " -- !\n", "", " 7.", " \u03a9!", " so\n")
+    said = [
+        generation.Generated(tuple(tokeniser.encode(t, add_special_tokens=False)), not n % 2, -1.0)
+        for n, t in enumerate(texts)
+    ]
+    monkeypatch.setattr(generation, "generate", lambda *args, **options: said)
+    task = own(stop="line")
+    rows = [Row(str(i), {"t": "facts"}, "", ("a text",)) for i in range(len(said))]
+    encoded = task.encode(rows, tokeniser, length=64, chat=False)
+    how = {"decoding": task.decoding_options(), "tokeniser": tokeniser}
+    found = list(task.predict(tiny, encoded.segments, task.answers(tokeniser, chat=False), **how))
+    assert [row["predicted"] for row in found] == [None, None, None, "7.", "\u03a9!", "so"]
+    assert [row["text"] for row in found] == ["...", "-- !", "", "7.", "\u03a9!", "so"]
+    assert [row["ended"] for row in found] == [True, True, True, False, True, True]
+
+
 def test_what_is_written_does_not_see_the_references(tokeniser, tiny):
     task, said = own(), []
     for reference in ("a text", "quite another one, and longer"):
@@ -190,7 +216,8 @@ def test_what_is_written_does_not_see_the_references(tokeniser, tiny):
     assert said[0] == said[1] and len(said[0]) == 4
     for row in said[0]:
         assert set(row) == {"text", "ended", "log_prob", "predicted"}
-        assert row["predicted"] == (row["text"] or None) and row["log_prob"] < 0
+        assert row["predicted"] == (row["text"] if has_words(row["text"]) else None)
+        assert row["log_prob"] < 0
         json.dumps(row)
 
 

@@ -6,6 +6,7 @@ from rooms.tables import table
 
 from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plugins import load
+from smalltune.data.choices import letter_of
 from smalltune.data.splits import Row
 from smalltune.models.loading import load_tokeniser
 
@@ -67,7 +68,7 @@ def test_sums_and_lengths_are_those_of_each_choice_alone(tokeniser, tiny, normal
                  for c in row.choices]  # fmt: skip
         scores = np.array(sums) / sizes
         assert prediction["predicted"] == "ABCD"[int(scores.argmax())]
-        expected = scores - np.log(np.exp(scores).sum())
+        expected = np.array(sums) - np.log(np.exp(sums).sum())  # whatever they are divided by
         assert prediction["log_probs"][: len(sums)] == pytest.approx(expected, abs=1e-4)
         assert len(prediction["log_probs"]) == 4
         assert all(value < -1e6 for value in prediction["log_probs"][len(sums) :])
@@ -118,8 +119,30 @@ def test_a_long_question_loses_its_end_and_no_choice_a_letter(tokeniser):
     asked = tokeniser.decode(encoded.segments[0][: encoded.segments.answers[0]])
     assert encoded.truncated == 1 and encoded.segments.answers[0] < 64
     assert asked.endswith(f"D. {CHOICES[3]}\nAnswer:")
-    with pytest.raises(StudyError, match=r"a choice of \d+ tokens does not fit into 4"):
-        own().encode(rows, tokeniser, length=4, chat=False)
+
+
+def test_what_does_not_fit_is_named_by_its_row(tokeniser):
+    rows = [
+        Row("short", {"q": "x"}, "A", choices=("a", "b")),
+        Row("long", {"q": "x"}, "A", choices=("a", "b " * 60)),
+    ]
+    with pytest.raises(StudyError, match=r"item 'long': a choice of \d+ tokens does not fit"):
+        own().encode(rows, tokeniser, length=30, chat=False)
+    rows[1] = Row("wide", {"q": "x " * 80}, "A", choices=("a", "b"))
+    with pytest.raises(StudyError, match="item 'wide': the prompt alone with its q does not fit"):
+        own(uncut=("q",)).encode(rows, tokeniser, length=30, chat=False)
+
+
+def test_an_items_prompt_does_not_depend_on_the_choices_of_its_neighbours(tokeniser):
+    long = Row("long", {"q": "word " * 100}, "A", choices=("a", "b"))
+    other = Row("other", {"q": "word " * 100}, "B", choices=("a", "one " * 30))
+    both = own().encode([long, other], tokeniser, length=64, chat=False)
+    alone = [own().encode([row], tokeniser, length=64, chat=False) for row in (long, other)]
+    for i, each in enumerate(alone):
+        assert both.segments[i].tolist() == each.segments[0].tolist()
+        assert both.segments.answers[i] == each.segments.answers[0]
+    assert both.segments.answers[0] > both.segments.answers[1] + 20
+    assert both.truncated == 2 and both.lengths.tolist() == [*alone[0].lengths, *alone[1].lengths]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +174,35 @@ def test_a_row_that_is_no_choice_is_named(tmp_path, row, said):
     path = table(tmp_path / "a.jsonl", [*rows, {"q": "another", **row}])
     with pytest.raises(DataError, match=said):
         own().split({"train": [path], "test": [path]})
+
+
+def test_an_answer_that_can_be_read_in_two_ways_is_refused_and_said_how(tmp_path):
+    rows = [{"q": f"{n} and 1?", "c": ["2", "3", "4"], "a": "2"} for n in range(20)]
+    train, test = table(tmp_path / "a.jsonl", rows[1:]), table(tmp_path / "b.jsonl", rows[:1])
+    files = {"train": [train], "test": [test]}
+    with pytest.raises(DataError) as error:
+        own(dev={"rows": 4}).split(files)
+    assert str(error.value) == (
+        f"{train}, row 1: the answer '2' can be read in two ways, as place the choice C but as "
+        "text the choice A: say `answer_is: place` or `answer_is: text` in the study"
+    )
+    for way, letter in (("text", "A"), ("place", "C")):
+        splits = own(dev={"rows": 4}, answer_is=way).split(files)
+        assert {row.label for row in splits.train + splits.test} == {letter}
+    with pytest.raises(DataError, match=r"row 1: the answer '2' is none of the letters A, B, C$"):
+        own(answer_is="letter").split(files)
+
+
+def test_two_readings_that_mean_one_choice_are_no_doubt():
+    assert letter_of("1", ["0", "1", "2"], 0, "here") == "B"
+    assert letter_of("B", ["A", "B"], 0, "here") == "B"
+    with pytest.raises(DataError, match="as letter the choice A but as text the choice B"):
+        letter_of("A", ["B", "A"], 0, "here")
+
+
+def test_how_the_answer_is_written_is_no_part_of_a_key_where_it_is_not_said():
+    assert "answer_is" not in own().data_options()
+    assert own(answer_is="text").data_options()["answer_is"] == "text"
 
 
 def test_choices_in_columns_are_read_in_their_order(tmp_path):

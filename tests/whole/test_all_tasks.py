@@ -11,6 +11,7 @@ import pytest
 
 from smalltune.core.plugins import load, names
 from smalltune.kinds import Task
+from smalltune.paper.numbers import macro_name
 from smalltune.planning.planner import cells
 from smalltune.planning.reading import read_study
 
@@ -117,3 +118,19 @@ def test_the_trainings_of_the_results_took_the_steps_that_were_asked(study):
     wanted = {cell.id for cell in cells(study) if cell.method.kind.trains}
     assert trained.keys() == wanted
     assert min(trained.values()) >= STEPS
+
+
+def test_the_paper_that_is_kept_tells_the_study_as_it_is(study):
+    numbers = json.loads((STUDY / "paper" / "numbers.json").read_text())
+    assert numbers["seedsCount"]["value"] == len(study.seeds)
+    told = numbers["movedTasksFull"]["printed"]
+    for task in study.tasks:
+        assert task.said.title in told
+        longest = {**task.task.prompt_options(), **task.task.decoding_options()}.get("longest")
+        kept = numbers.get(macro_name("askingLongest", task.name), {}).get("value")
+        assert kept == longest, task.name
+
+
+def test_no_texts_of_data_under_other_licences_are_kept():
+    kept = (STUDY / ".gitignore").read_text().splitlines()
+    assert {"results/scores.parquet", "results/examples.csv"} <= set(kept)

@@ -58,6 +58,7 @@ def mixed(tmp_path_factory, tiny_folder):
             "lead": {"sentences": 1},
             "zero_shot": None,
             "few_shot": {"shots": 3},
+            "linear_probe": None,
             "even": {"method": "few_shot", "calibrated": True, "tasks": "own"},
             "lora": {"tasks": ["own", "notes"]},
             "prompt_tuning": {"tokens": 4, "tasks": ["own", "notes"]},
@@ -87,6 +88,7 @@ def test_each_method_is_scored_where_it_can_answer(mixed):
     assert [task for method, task in scored if method == "lead"] == ["notes"]
     shown = {task for method, task in scored if method == "few_shot"}
     assert shown == {"own", "notes", "quiz", "chats"}
+    assert [task for method, task in scored if method == "linear_probe"] == ["own"]
     assert {("even", "own"), ("prompt_tuning", "own"), ("prompt_tuning", "notes")} <= scored
     assert ("lora", "quiz") not in scored and len({task for _, task in scored}) == 5
     assert [(c["contrast"], c["task"]) for c in told["contrasts"]] == [
@@ -97,7 +99,7 @@ def test_each_method_is_scored_where_it_can_answer(mixed):
 def test_there_are_items_to_read_and_errors_of_every_task(mixed):
     assert mixed("results").returncode == 0
     examples, errors = table(mixed, "examples.csv"), table(mixed, "errors.csv")
-    for task, methods in (("own", 6), ("notes", 5), ("quiz", 3), ("chats", 2), ("prose", 1)):
+    for task, methods in (("own", 7), ("notes", 5), ("quiz", 3), ("chats", 2), ("prose", 1)):
         mine = [row for row in examples if row["task"] == task]
         assert {row["chosen"] for row in mine} <= {"disagreement", "hardest", "random"}
         assert len({row["method"] for row in mine}) == methods

@@ -90,6 +90,9 @@ def test_the_tutorial_on_own_data_does_what_it_says(tmp_path, monkeypatch):
     for kind, name, text in BLOCK.findall(PAGE.read_text()):
         if kind == "python":
             Path(name).write_text(text)
+        elif kind == "yaml" and not Path(name).exists():
+            Path(name).parent.mkdir(parents=True)
+            Path(name).write_text(text)
         elif kind == "yaml":
             assert text in Path(name).read_text()
         elif kind == "diff":
@@ -113,6 +116,8 @@ def test_the_tutorial_on_own_data_does_what_it_says(tmp_path, monkeypatch):
             ran.append(words[1] if words[0] == "smalltune" else words[0])
     assert {"new", "plan", "run", "results", "paper", "bundle", "export"} <= set(ran)
     assert Path("lora-tickets/adapter_model.safetensors").is_file()
+    tasks = read_study(Path("studies/kinds/study.yaml")).tasks
+    assert len({task.kind for task in tasks}) == len(tasks) == 4
     grown = read_study(Path("studies/tickets/study.yaml"))
     assert [model.source for model in grown.models] == ["hub:Qwen/Qwen2.5-0.5B"]
     assert len(grown.seeds) == 6

@@ -1,8 +1,9 @@
 """Errors: on which items, and in which way, the methods fail; counted by rules without judgement.
 
-Six groups of categories, each only where it can be: "form" (nothing written, not ended, no valid
-answer), "length" and "negation" of what is asked, "confusion" of labels, "slots" of facts to be
-said, "source" (copied or added content). Everything is counted over all stored runs of a method.
+Six groups of categories, each only where it can be: "form" (different texts, nothing written, not
+ended, no valid answer), "length" and "negation" of what is asked, "confusion" of labels, "slots" of
+facts to be said, "source" (copied or added content). Everything is counted over all stored runs of
+a method.
 """
 
 from collections import Counter
@@ -108,6 +109,7 @@ class _Counted:
     def form(self) -> Iterator[Category]:
         """Yield outputs that are no whole answer; of labels only where there are such."""
         if self.writes:
+            yield self.different()
             yield self.counted("form", "empty", "nothing written", lambda p: p.text == "")
             what = "not ended within the tokens allowed"
             yield self.counted("form", "unended", what, lambda p: p.ended is False)
@@ -115,6 +117,15 @@ class _Counted:
         if self.labelled and any(p.predicted is None for p in invalid):
             what = "no valid answer"
             yield self.counted("form", "invalid", what, lambda p: p.predicted is None)
+
+    def different(self) -> Category:
+        """Return how many different texts each method wrote, each run counted by itself."""
+        cells = {}
+        for method in self.writes:
+            runs = self.found[method]
+            count = sum(len({p.text for p in run}) for run in runs)
+            cells[method] = self.cell(method, count, sum(map(len, runs)))
+        return Category("form", "different", "different texts among those written", cells)
 
     def slots(self, facts: Sequence[Mapping[str, str]]) -> Iterator[Category]:
         """Yield the facts missing, wrong and invented, of the facts asked for."""

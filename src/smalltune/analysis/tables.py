@@ -102,8 +102,13 @@ def contrast_rows(contrasts: tuple[Contrast, ...]) -> list[dict[str, Any]]:
 
 
 def text(found: Estimate, *, percent: bool, digits: int | None = None) -> str:
-    """Return `81.2 [77.9, 84.1]`, in percent or as the metric counts; undefined is a dash."""
-    digits = (1 if percent else 3) if digits is None else digits
+    """Return `81.2 [77.9, 84.1]`, in percent or as the metric counts; undefined is a dash.
+
+    By default a share has one decimal, and what is no share three, fewer where its value is large.
+    """
+    if digits is None:
+        large = len(str(int(abs(found.value)))) if math.isfinite(found.value) else 1
+        digits = 1 if percent else max(0, min(3, 4 - large))
     scale = 100 if percent else 1
 
     def one(value: float) -> str:

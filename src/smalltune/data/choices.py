@@ -37,20 +37,48 @@ def choices_of(
     return texts
 
 
-def letter_of(value: Any, choices: Sequence[str], first: int, where: str) -> str:
+def letter_of(
+    value: Any, choices: Sequence[str], first: int, where: str, answer_is: str | None = None
+) -> str:
     """Return the letter of the right choice, from its letter, its place or its text.
 
-    Places are counted from `first`. Raises DataError where the value is none of these.
+    Places are counted from `first`. With `answer_is`, which is "letter", "place" or "text", the
+    value is read in that way only. Raises DataError where the value is none of these, and where
+    two ways of reading it mean two choices, as "2" does with the choices "2", "3" and "4".
     """
     names = letters(len(choices))
-    places = {str(first + n): name for n, name in enumerate(names)}
-    texts = dict(zip(choices, names, strict=True))
-    for known in ({name: name for name in names}, places, texts):
-        for spelt in spellings(value):
-            if spelt.strip() in known:
-                return known[spelt.strip()]
-    raise DataError(
-        f"{where}: the answer {value!r} is none of the letters {', '.join(names)}, of the "
-        f"places {', '.join(places)}, or of the choices: where places count from one, say "
-        "`first: 1`"
-    )
+    ways = {
+        "letter": {name: name for name in names},
+        "place": {str(first + n): name for n, name in enumerate(names)},
+        "text": dict(zip(choices, names, strict=True)),
+    }
+    if answer_is:
+        ways = {answer_is: ways[answer_is]}
+    spelt = [each.strip() for each in spellings(value)]
+    meant = {
+        way: next(known[each] for each in spelt if each in known)
+        for way, known in ways.items()
+        if any(each in known for each in spelt)
+    }
+    if not meant:
+        raise DataError(_unknown(value, ways, where))
+    if len(set(meant.values())) > 1:
+        read = " but ".join(f"as {way} the choice {name}" for way, name in meant.items())
+        advice = " or ".join(f"`answer_is: {way}`" for way in meant)
+        raise DataError(
+            f"{where}: the answer {value!r} can be read in two ways, {read}: say {advice} in the "
+            "study"
+        )
+    return next(iter(meant.values()))
+
+
+def _unknown(value: Any, ways: Mapping[str, Mapping[str, str]], where: str) -> str:
+    said = {
+        "letter": f"of the letters {', '.join(ways.get('letter', ()))}",
+        "place": f"of the places {', '.join(ways.get('place', ()))}",
+        "text": "of the choices",
+    }
+    *others, last = [said[way] for way in ways]
+    listed = f"{', '.join(others)}, or {last}" if others else last
+    hint = ": where places count from one, say `first: 1`" if "place" in ways else ""
+    return f"{where}: the answer {value!r} is none {listed}{hint}"

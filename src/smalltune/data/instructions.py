@@ -1,21 +1,25 @@
 """Instructions: what was asked and answered, out of the formats in which such data are passed on.
 
 alpaca              instruction, input (may be missing or empty), output
-prompt/completion   prompt, completion (or response)
+prompt/completion   prompt, completion (or response): texts, or lists of messages each
 messages            messages: [{role: user, content: ...}, {role: assistant, content: ...}, ...]
 sharegpt            conversations: [{from: human, value: ...}, {from: gpt, value: ...}, ...]
 
 Of a conversation the last answer is learned, and what was said before it is the prompt. A system
-message stands before the first turn. Where several turns come before, each bears its speaker.
+message stands before the first turn. Where several turns come before, each bears its speaker. In a
+CSV a conversation is JSON text. A row in which somebody else takes a turn, as a tool, is dropped
+and counted. An input that says that there is none ("<noinput>", "No input") is empty.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from smalltune.core.errors import DataError
-from smalltune.data.prompted import Prompted
+from smalltune.core.plugins import nearest
+from smalltune.data.prompted import NOTHING, Prompted, shown
 from smalltune.data.splits import Row
 
 __all__ = ["Exchanges", "exchange"]
@@ -29,6 +33,15 @@ _ROLES = {
     "bard": "assistant", "model": "assistant",
 }  # fmt: skip
 _SPOKEN = {"user": "User", "assistant": "Assistant"}
+_OTHERS = "with a turn of another role than system, user or assistant"
+_NO_INPUT = re.compile(
+    r"\W*no[\s_-]*input(?: (?:is )?(?:required|needed|provided|given|necessary))?\W*", re.IGNORECASE
+)
+_ANSWERS = {"instruction": ("output", "response"), "prompt": ("completion", "response")}
+_TALKS = ("messages", "conversations", "conversation")
+
+Turns = list[tuple[str, str]]
+"""Role and text of each turn, in order."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +64,13 @@ class Exchanges(Prompted):
         """The columns that every row must have; the others depend on the format."""
         return tuple(column for column in (self.id, self.group) if column)
 
-    def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row | None:
-        instruction, given, answer = exchange(raw, where)
+    def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row | str:
+        said = exchange(raw, where)
+        if isinstance(said, str):
+            return said
+        instruction, given, answer = said
         if not instruction or not answer:
-            return None
+            return NOTHING
         fields = {"instruction": instruction, "input": given}
         return Row(self._named(raw, name), fields, "", (answer,), group=self._group_of(raw, where))
 
@@ -68,28 +84,80 @@ class Exchanges(Prompted):
         return "\n\n".join(kept)
 
 
-def exchange(raw: Mapping[str, Any], where: str) -> tuple[str, str, str]:
+def exchange(raw: Mapping[str, Any], where: str) -> tuple[str, str, str] | str:
     """Return the instruction, its input ("" where there is none) and the answer of a row.
 
-    The answer may be "", as in some rows of public data. Raises DataError for another format, for
-    a conversation that does not end with an answer, and for a role that nobody knows.
+    The answer may be "", as in some rows of public data. Of a conversation in which another role
+    takes part, return in words why the row is dropped. Raises DataError for another format, with
+    the name nearest to a column that is missing, and for a conversation that does not end with an
+    answer.
     """
-    if "instruction" in raw:
-        answer = raw.get("output", raw.get("response"))
-        return _text(raw, "instruction", where), _text(raw, "input", where), _plain(answer, where)
-    if "prompt" in raw and isinstance(raw["prompt"], str):
-        answer = raw.get("completion", raw.get("response"))
-        return _text(raw, "prompt", where), "", _plain(answer, where)
-    for name in ("messages", "conversations", "conversation"):
-        if isinstance(raw.get(name), Sequence) and not isinstance(raw[name], str):
-            return _conversation([_turn(each, where) for each in raw[name]], where)
-    raise DataError(
-        f"{where}: no instruction data: the columns are {', '.join(map(str, raw))}, and must be "
-        "instruction and output, prompt and completion, messages, or conversations"
+    for asked, names in _ANSWERS.items():
+        found = next((name for name in names if name in raw), None)
+        if asked in raw and found:
+            answer = raw[found]
+            if asked == "prompt" and (_is_talk(raw[asked]) or _is_talk(answer)):
+                return _conversation(
+                    [*_turns(raw[asked], "user"), *_turns(answer, "assistant")], where
+                )
+            given = _plain(raw.get("input"), where) if asked == "instruction" else ""
+            given = "" if _NO_INPUT.fullmatch(given) else given
+            return _plain(raw[asked], where), given, _plain(answer, where)
+    for name in _TALKS:
+        if name in raw:
+            return _conversation(_listed(raw[name], name, where), where)
+    raise DataError(f"{where}: {_lacking(raw)}")
+
+
+def _lacking(raw: Mapping[str, Any]) -> str:
+    """Return which column a row lacks, and which of its own is nearest to it."""
+    for asked, names in _ANSWERS.items():
+        if asked in raw:
+            others = [str(column) for column in raw if column not in (asked, "input")]
+            hint = f" {nearest(names[0], others)}" if others else ""
+            name = " or ".join(map(repr, names))
+            return f"no column {names[0]!r} with the answers beside {asked!r}.{hint} Name it {name}"
+    known = [*_ANSWERS, *_TALKS]
+    near = next((hint for c in raw if (hint := nearest(str(c), known)).startswith("Did")), "")
+    return (
+        f"no instruction data: the columns are {shown(map(str, raw))}, and must be instruction "
+        "and output, prompt and completion, messages, or conversations" + f". {near}" * bool(near)
     )
 
 
-def _conversation(turns: list[tuple[str, str]], where: str) -> tuple[str, str, str]:
+def _is_talk(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _turns(value: Any, role: str) -> list[Any]:
+    """Return the turns of a column; a text is one turn of `role`."""
+    return list(value) if _is_talk(value) else [{"role": role, "content": value}]
+
+
+def _listed(value: Any, column: str, where: str) -> list[Any]:
+    """Return the turns of a conversation's column, which may be JSON text."""
+    found = value
+    if isinstance(value, str):
+        try:
+            found = json.loads(value)
+        except (json.JSONDecodeError, RecursionError):
+            found = None
+    if not _is_talk(found):
+        said = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:60]}..."
+        raise DataError(
+            f"{where}: the column {column!r} holds {said}, and must hold a list of turns, in a "
+            'CSV as JSON text such as [{"role": "user", "content": "..."}]'
+        )
+    return list(found)
+
+
+def _conversation(raw: Sequence[Any], where: str) -> tuple[str, str, str] | str:
+    turns: Turns = []
+    for each in raw:
+        role, text = _turn(each, where)
+        if role not in _ROLES:
+            return _OTHERS
+        turns.append((_ROLES[role], text))
     system = "\n".join(text for role, text in turns if role == "system")
     said = [(role, text) for role, text in turns if role != "system"]
     while said and said[-1][0] == "user":
@@ -109,19 +177,16 @@ def _turn(raw: Any, where: str) -> tuple[str, str]:
     if not isinstance(raw, Mapping):
         raise DataError(f"{where}: a turn of the conversation is {raw!r}, and must be an object")
     role = str(raw.get("role", raw.get("from", ""))).strip().lower()
-    if role not in _ROLES:
+    if not role:
         raise DataError(
-            f"{where}: nobody knows the role {role!r}: it is one of {', '.join(_ROLES)}"
+            f"{where}: a turn of the conversation does not say whose it is: it must have a `role` "
+            "(or `from`), as user or assistant"
         )
     value = raw.get("content", raw.get("value"))
     if isinstance(value, list):
         parts = [part.get("text") for part in value if isinstance(part, Mapping)]
         value = "\n".join(part for part in parts if isinstance(part, str))
-    return _ROLES[role], _plain(value, where)
-
-
-def _text(raw: Mapping[str, Any], column: str, where: str) -> str:
-    return _plain(raw.get(column), where)
+    return role, _plain(value, where) if role in _ROLES else ""
 
 
 def _plain(value: Any, where: str) -> str:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-__all__ = ["MISSING", "alike", "is_missing", "no_label", "spellings", "words_for"]
+from smalltune.data.splits import normal
+
+__all__ = ["MISSING", "alike", "is_missing", "no_label", "spellings", "words_for", "written_label"]
 
 MISSING: Final = ("nan", "null", "<na>", "#n/a")
 """What spreadsheets and data frames write where there is nothing, in lower case."""
@@ -72,6 +74,21 @@ def words_for(values: Sequence[str]) -> tuple[dict[str, str], bool]:
     if len(set(words.values())) < len(words):
         words = {value: value for value in values}
     return words, numbers
+
+
+def written_label(text: str, words: Sequence[str]) -> str | None:
+    """Return the label word that a text begins with, as whole words; None where it does with none.
+
+    Case and punctuation do not count. Of two words the longer one counts.
+
+    >>> written_label("Yes, because", ["no", "yes"]), written_label("nothing", ["no", "yes"])
+    ('yes', None)
+    """
+    said = normal(text)
+    begins = [
+        (len(normal(word)), word) for word in words if said[: len(normal(word))] == normal(word)
+    ]
+    return max(begins, key=lambda found: found[0])[1] if begins else None
 
 
 def _plain(value: str) -> str:

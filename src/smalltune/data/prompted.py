@@ -2,21 +2,25 @@
 
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from smalltune.core.errors import DataError, StudyError
+from smalltune.core.plural import plural
 from smalltune.data.groups import carve_groups, drop_groups, group_name
 from smalltune.data.remarks import remarks
 from smalltune.data.splits import DevRule, Row, Splits, carve, drop_repeats
 from smalltune.data.tables import column_of, has_column, read_rows
 
-__all__ = ["Prompted", "shown"]
+__all__ = ["NOTHING", "Prompted", "shown"]
 
 _PLACE = re.compile(r"\{\w+\}")
 SHOWN = 10
+NOTHING = "without a text or an answer"
+"""Why a row is dropped of which nothing can be learned."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Prompted(ABC):
     prompt      the text with each column as {column}; without one the columns and `ending`
 
     Train rows that repeat a dev or test row are dropped and counted, and so are those of a group
-    that is in dev or test.
+    that is in dev or test. In the same way dev loses what is in test: it chooses hyperparameters
+    and temperatures, so that a test item in it would be seen before it is asked.
     """
 
     text: str | tuple[str, ...] = "text"
@@ -87,9 +92,10 @@ class Prompted(ABC):
     # Data
 
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
-        """Read the files; drop train rows that would leak; carve what has no file.
+        """Read the files; drop train and dev rows that would leak; carve what has no file.
 
-        What occurs in test leaves train first, so that a carved dev does not hold it either.
+        What occurs in test leaves train and dev first, so that a carved dev does not hold it
+        either, and train keeps what only a dropped dev row repeated.
         """
         one = bool(self.test) and files["test"] == files["train"]
         dropped: dict[str, int] = {}
@@ -102,11 +108,13 @@ class Prompted(ABC):
         parts = False
         for role in ("test", "dev"):
             if role in rows:
-                self._drop(rows, role, files["train"][0], dropped)
+                self._drop(rows, "train", role, files["train"][0], dropped)
             else:
                 rule = DevRule(**(self.dev if role == "dev" else self.test))
                 self._carve(rows, role, rule, files["train"][0], dropped, notes)
                 parts |= rule.whole
+            if role == "test" and "dev" in rows:
+                self._drop(rows, "dev", role, files["dev"][0], dropped)
         for role in ("train", "dev"):
             if not rows[role]:
                 raise DataError(f"{files.get(role, files['train'])[0]}: the {role} split is empty")
@@ -115,26 +123,33 @@ class Prompted(ABC):
         return Splits(rows["train"], rows["dev"], rows["test"], dropped, notes)
 
     def _drop(
-        self, rows: dict[str, list[Row]], role: str, path: Path, dropped: dict[str, int]
+        self,
+        rows: dict[str, list[Row]],
+        role: str,
+        held: str,
+        path: Path,
+        dropped: dict[str, int],
     ) -> None:
-        kept = drop_repeats(rows["train"], rows[role])
+        """Drop the rows of `role` whose words, or whose group, are in the split `held`."""
+        none = "none to train on" if role == "train" else f"nothing for {role}"
+        kept = drop_repeats(rows[role], rows[held])
         if not kept:
             raise DataError(
-                f"{path}: every row of it is repeated in {role}, which leaves "
-                "none to train on: are they one file?"
+                f"{path}: every row of it is repeated in {held}, which leaves "
+                f"{none}: are they one file?"
             )
-        apart = drop_groups(kept, rows[role])
+        apart = drop_groups(kept, rows[held])
         if not apart:
             raise DataError(
-                f"{path}: every {self.group} of it is in {role} too, which leaves none to train on"
+                f"{path}: every {self.group} of it is in {held} too, which leaves {none}"
             )
         for reason, count in (
-            (f"train rows repeated in {role}", len(rows["train"]) - len(kept)),
-            (f"train rows whose {self.group} is in {role}", len(kept) - len(apart)),
+            (f"{role} rows repeated in {held}", len(rows[role]) - len(kept)),
+            (f"{role} rows whose {self.group} is in {held}", len(kept) - len(apart)),
         ):
             if count:
                 dropped[reason] = count
-        rows["train"] = apart
+        rows[role] = apart
 
     def _carve(
         self,
@@ -180,6 +195,7 @@ class Prompted(ABC):
     def _read(self, paths: Sequence[Path], role: str, dropped: dict[str, int]) -> list[Row]:
         rows: list[Row] = []
         first: dict[str, str] = {}
+        lost: Counter[str] = Counter()
         number = 0
         for path in paths:
             for where, raw in read_rows(path):
@@ -189,16 +205,19 @@ class Prompted(ABC):
                 else:
                     self._check_columns(raw, where)
                 row = self._row(raw, where, f"{role}-{number}")
-                if row is None:
-                    reason = f"{role} rows without a text or an answer"
-                    dropped[reason] = dropped.get(reason, 0) + 1
+                if isinstance(row, str):
+                    lost[row] += 1
                     continue
                 if self.id and first.setdefault(row.id, where) != where:
                     before = first[row.id].removeprefix(f"{path}, ")
                     raise DataError(f"{where}: the id {row.id!r} is that of {before} too")
                 rows.append(row)
+        dropped |= {f"{role} rows {reason}": count for reason, count in lost.items()}
         if not rows:
-            raise DataError(f"{paths[0]}: the {role} split is empty")
+            why = ", ".join(f"{plural(count, 'row')} {reason}" for reason, count in lost.items())
+            raise DataError(
+                f"{paths[0]}: the {role} split is empty{': dropped were ' if why else ''}{why}"
+            )
         return rows
 
     def _look(self, paths: Sequence[Path], raw: Mapping[str, Any], role: str) -> None:
@@ -206,8 +225,11 @@ class Prompted(ABC):
         self._check_columns(raw, str(paths[0]))
 
     @abstractmethod
-    def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row | None:
-        """Return a row, called `name` where it has no id; None to drop and count it."""
+    def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row | str:
+        """Return a row, called `name` where it has no id, or why it is dropped and counted.
+
+        The reason follows the words "train rows", as `NOTHING` does.
+        """
 
     @property
     def _needed(self) -> tuple[str, ...]:

@@ -56,7 +56,8 @@ class Task(ABC):
     fields would give other answers. The fields in `later` came after answers had been stored:
     where they are empty they are no part of a key, so that those answers are still found.
 
-    `asks` says that an item is a question with an answer, which may be shown before another.
+    `asks` says that an item is a question with an answer, which may be shown before another,
+    `one_prompt` that an item is one prompt, at whose end its label is to be said.
 
     `metrics` are those by which it is scored where a study names none, the first being the usual
     one; `more_metrics` those that a study may name beside them.
@@ -69,6 +70,7 @@ class Task(ABC):
 
     version: ClassVar[int] = 1
     asks: ClassVar[bool] = True
+    one_prompt: ClassVar[bool] = False
     data_fields: ClassVar[tuple[str, ...]]
     prompt_fields: ClassVar[tuple[str, ...]]
     decoding_fields: ClassVar[tuple[str, ...]] = ()

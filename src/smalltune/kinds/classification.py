@@ -1,46 +1,56 @@
 """Classification as a language model sees it: a prompt, then the word of the right label.
 
-A label's score is the log-likelihood of its word after the prompt, normalised over the labels.
+A label's score is the log-likelihood of its word after the prompt, normalised over the labels. Or
+the model writes, and what it writes is a label only if it begins with the word of one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError, StudyError
-from smalltune.data.labels import alike, is_missing, no_label, spellings
+from smalltune.data.labels import alike, is_missing, no_label, spellings, written_label
 from smalltune.data.prompted import Prompted, shown
-from smalltune.data.splits import Row, chunks
+from smalltune.data.splits import Row, chunks, normal
 from smalltune.data.tables import read_rows
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Task
 from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
+from smalltune.models.lines import read_text
 
 __all__ = ["Classification"]
 
 CHUNK = 1000
+MORE = 4
+"""Tokens that may be written beyond a label's word, to see whether the word ends there."""
 
 
 @dataclass(frozen=True)
 class Classification(Prompted, Task):
     """Rows with text columns and a label column. Abstract: `tasks/` holds the final classes.
 
-    `labels` maps each value of the label column to the word that stands for it.
+    `labels` maps each value of the label column to the word that stands for it. `answered` says how
+    a model answers: its label is "chosen", the likeliest of the words, or "written", what it writes
+    by itself, greedily. A text that does not begin with a label's word is then no answer: it is
+    wrong and counted by `invalid_rate`, and no label has a probability.
     """
 
     label: str = "label"
     labels: Mapping[str, str] = field(default_factory=dict)
+    answered: Literal["chosen", "written"] = "chosen"
 
     version: ClassVar[int] = 2
+    one_prompt: ClassVar[bool] = True
     data_fields: ClassVar[tuple[str, ...]] = (
         "text", "label", "labels", "id", "group", "dev", "test",
     )  # fmt: skip
     prompt_fields: ClassVar[tuple[str, ...]] = ("text", "labels", "prompt", "uncut", "keep_end")
+    decoding_fields: ClassVar[tuple[str, ...]] = ("answered",)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "nll")
     more_metrics: ClassVar[tuple[str, ...]] = (
         "matthews", "micro_f1", "ece", "ece_scaled", "brier", "invalid_rate",
@@ -48,11 +58,24 @@ class Classification(Prompted, Task):
     ending: ClassVar[str] = "Label:"
 
     def __post_init__(self) -> None:
-        """Refuse a prompt without its text columns or two labels with one word."""
+        """Refuse a prompt without its text columns or two labels with one word.
+
+        Written words are told apart by their letters and figures, so they must hold some.
+        """
         super().__post_init__()
         words = list(self.labels.values())
         if len(set(words)) < len(words):
             raise StudyError(f"two labels have the same word: {', '.join(map(str, words))}")
+        bare = {normal(word) for word in words}
+        if self.answered == "written" and (len(bare) < len(words) or () in bare):
+            raise StudyError(
+                "answered: written tells words apart by letters and figures, not by case or signs, "
+                f"and so cannot tell {', '.join(words)}: give the labels other words"
+            )
+
+    def decoding_options(self) -> dict[str, Any]:
+        """Return how a label is written; nothing where it is chosen, as it always was."""
+        return {} if self.answered == "chosen" else super().decoding_options()
 
     # Data
 
@@ -142,10 +165,43 @@ class Classification(Prompted, Task):
         return encoded.followed_by(answers.tokens, encoded.labels.tolist())
 
     @staticmethod
-    def predict(model: Any, encoded: Segments, answers: Answers) -> Iterator[dict[str, Any]]:
-        """Yield log-probabilities over the labels and the most likely one."""
+    def predict(
+        model: Any,
+        encoded: Segments,
+        answers: Answers,
+        *,
+        decoding: Mapping[str, Any] | None = None,
+        tokeniser: Any = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield log-probabilities over the labels and the most likely one.
+
+        Where labels are written, yield the text, whether it ended, its log-probability and the
+        label that it is, None where it is none.
+        """
         from smalltune.engine.scoring import label_log_probs
 
+        if dict(decoding or {}).get("answered") == "written":
+            yield from _written(model, encoded, answers, tokeniser)
+            return
         for row in label_log_probs(model, encoded, answers.tokens):
             name = answers.names[int(np.argmax(row))]
             yield {"log_probs": [float(f"{v:.7g}") for v in row], "predicted": name}
+
+
+def _written(
+    model: Any, prompts: Segments, answers: Answers, tokeniser: Any
+) -> Iterator[dict[str, Any]]:
+    """Let a model write a few tokens more than the longest label word has."""
+    from smalltune.engine.generation import Decoding, generate
+
+    longest = max(len(tokens) for tokens in answers.tokens) + MORE
+    end = tokeniser.eos_token_id
+    ends = [] if end is None else [int(end)]
+    for said in generate(model, prompts, Decoding(longest=longest), ends=ends):
+        text = read_text(tokeniser, said.tokens, line=False)
+        yield {
+            "text": text,
+            "ended": said.ended,
+            "log_prob": float(f"{said.log_prob:.7g}"),
+            "predicted": written_label(text, answers.names),
+        }

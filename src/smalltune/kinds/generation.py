@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError, StudyError
-from smalltune.data.prompted import Prompted
+from smalltune.data.prompted import NOTHING, Prompted
 from smalltune.data.references import expand, first, merge
 from smalltune.data.splits import Row, chunks
 from smalltune.data.tables import column_of, has_column
@@ -20,7 +20,7 @@ from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Task
 from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
-from smalltune.models.lines import line_ends, read_text
+from smalltune.models.lines import has_words, line_ends, read_answer
 
 __all__ = ["Generation"]
 
@@ -61,6 +61,7 @@ class Generation(Prompted, Task):
     length_penalty: float = 1.0
     stop: Literal["end", "line"] = "end"
 
+    version: ClassVar[int] = 2
     judged: ClassVar[Literal["text", "likelihood"]] = "text"
     data_fields: ClassVar[tuple[str, ...]] = (
         "text", "reference", "learn", "merge", "id", "group", "dev", "test",
@@ -69,7 +70,7 @@ class Generation(Prompted, Task):
         "text", "prompt", "uncut", "keep_end", "longest", "extractive",
     )  # fmt: skip
     decoding_fields: ClassVar[tuple[str, ...]] = ("longest", "beams", "length_penalty", "stop")
-    metrics: ClassVar[tuple[str, ...]] = ("rougeL", "chrf", "invalid_rate")
+    metrics: ClassVar[tuple[str, ...]] = ("rougeL", "chrf", "invalid_rate", "unended_rate")
     more_metrics: ClassVar[tuple[str, ...]] = (
         "rouge1", "rouge2", "rougeLsum", "bleu", "exact_match", "token_f1", "slot_error_rate",
         "slots_missing", "slots_invented",
@@ -100,14 +101,14 @@ class Generation(Prompted, Task):
     def _in_groups(self) -> bool:
         return True
 
-    def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row | None:
+    def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row | str:
         fields = {column: column_of(raw, column) for column in self.columns}
         for column, text in fields.items():
             if text is not None and not isinstance(text, str):
                 raise DataError(f"{where}: the column {column!r} holds {text!r}, which is no text")
         references = self._said(raw, where)
         if not references or not all(text and text.strip() for text in fields.values()):
-            return None
+            return NOTHING
         group = self._group_of(raw, where)
         return Row(self._named(raw, name), fields, "", tuple(references), group=group)
 
@@ -203,8 +204,9 @@ class Generation(Prompted, Task):
     ) -> Iterator[dict[str, Any]]:
         """Yield the text that the model writes, whether it ended it, and its log-probability.
 
-        `decoding` holds the task's `decoding_options`; the references are not looked at. Nothing
-        written is no answer: `predicted` is None then.
+        `decoding` holds the task's `decoding_options`; the references are not looked at. A text
+        without a word (nothing, dots, blanks) is no answer: `predicted` is None then. A text whose
+        line is over has `ended` where a line is asked for.
 
         Where the kind is `judged` by likelihood nothing is written: yield the log-likelihood of the
         first reference with its end, in nats, and its tokens.
@@ -224,12 +226,12 @@ class Generation(Prompted, Task):
             encoded.labels.tolist(),
         )
         for said in generate(model, prompts, Decoding(**options), ends=stops):
-            text = read_text(tokeniser, said.tokens, line=line)
+            text, over = read_answer(tokeniser, said.tokens, line=line)
             yield {
                 "text": text,
-                "ended": said.ended,
+                "ended": said.ended or over,
                 "log_prob": float(f"{said.log_prob:.7g}"),
-                "predicted": text or None,
+                "predicted": text if has_words(text) else None,
             }
 
 

@@ -39,9 +39,12 @@ class MultipleChoice(Prompted, Task):
     choices     the columns of the choices, or the one column that holds a list of them (`most` is
                 the largest number that any row has)
     answer      the column of the right one: its letter, its place counted from `first`, or its text
+    answer_is   which of these it is, "letter", "place" or "text", where a value could be read in
+                two ways
     normalise   what a choice's log-likelihood is divided by before choices are compared: its
                 "characters", "bytes" (of UTF-8) or "tokens", so that a short choice has no
-                advantage; or "none"
+                advantage; or "none". It decides the answer only: a choice's probability, which
+                `nll`, `ece` and `brier` judge, is that of its text among the choices' texts
 
     Where the prompt holds {choices}, they stand there as `A. ...`, one a line, and their letters
     are compared instead of their texts.
@@ -52,10 +55,12 @@ class MultipleChoice(Prompted, Task):
     answer: str = "answer"
     most: int = 4
     first: int = 0
+    answer_is: Literal["letter", "place", "text"] | None = None
     normalise: Literal["characters", "bytes", "tokens", "none"] = "characters"
 
+    version: ClassVar[int] = 2
     data_fields: ClassVar[tuple[str, ...]] = (
-        "text", "choices", "answer", "most", "first", "id", "group", "dev", "test",
+        "text", "choices", "answer", "most", "first", "answer_is", "id", "group", "dev", "test",
     )  # fmt: skip
     prompt_fields: ClassVar[tuple[str, ...]] = (
         "text",
@@ -66,6 +71,7 @@ class MultipleChoice(Prompted, Task):
         "keep_end",
     )
     decoding_fields: ClassVar[tuple[str, ...]] = ("normalise",)
+    later: ClassVar[tuple[str, ...]] = (*Prompted.later, "answer_is")
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "nll")
     more_metrics: ClassVar[tuple[str, ...]] = (
         "matthews", "micro_f1", "ece", "ece_scaled", "brier", "invalid_rate",
@@ -107,7 +113,8 @@ class MultipleChoice(Prompted, Task):
     def _row(self, raw: Mapping[str, Any], where: str, name: str) -> Row:
         fields = self._texts(raw, where)
         choices = choices_of(raw, self.choices, self._most, where)
-        letter = letter_of(column_of(raw, self.answer), choices, self.first, where)
+        said = column_of(raw, self.answer)
+        letter = letter_of(said, choices, self.first, where, self.answer_is)
         group = self._group_of(raw, where)
         return Row(self._named(raw, name), fields, letter, choices=choices, group=group)
 
@@ -117,7 +124,8 @@ class MultipleChoice(Prompted, Task):
         """Return one segment for each item: its prompt, then each choice after a BORDER.
 
         A segment's label is the place of the right choice, and its answer begins at the first
-        border. `length` holds for the prompt with the longest choice.
+        border. `length` holds for the prompt with the longest of its own choices, so that an item
+        is read alike whatever stands beside it.
         """
         prompts = Prompts(tokeniser, chat)
         kept: list[NDArray[np.int32]] = []
@@ -125,23 +133,35 @@ class MultipleChoice(Prompted, Task):
         right: list[int] = []
         lengths: list[int] = []
         truncated = 0
-        uncut = frozenset((*self.uncut, *(self.extra if self._by_letter else ())))
         for few in chunks(rows, CHUNK):
             said = self._said(few, prompts)
-            longest = max((len(ids) for each in said for ids in each), default=0)
-            if longest >= length:
-                raise StudyError(f"a choice of {longest} tokens does not fit into {length}")
-            cutter = Cutter(self._render, prompts.encode, length - longest, uncut, self.keep_end)
-            asked, before = cutter.fit([self._asked(row) for row in few])
+            rooms = [_room(row, each, length) for row, each in zip(few, said, strict=True)]
+            asked, before = self._fit(few, rooms, prompts)
             for row, ids, choices in zip(few, asked, said, strict=True):
                 whole = [*ids, *(i for choice in choices for i in (BORDER, *choice))]
                 kept.append(np.array(whole, dtype=np.int32))
                 begins.append(len(ids))
                 right.append(self._names.index(row.label))
             lengths += before
-            truncated += sum(each > length - longest for each in before)
+            truncated += sum(each > room for each, room in zip(before, rooms, strict=True))
         segments = Segments.of(kept, begins, right)
         return Encoded(segments, truncated, len(kept), np.array(lengths, dtype=np.int64))
+
+    def _fit(
+        self, rows: Sequence[Row], rooms: Sequence[int], prompts: Prompts
+    ) -> tuple[list[list[int]], list[int]]:
+        """Return the rows' prompts, each cut to its room, and their lengths before the cut."""
+        uncut = frozenset((*self.uncut, *(self.extra if self._by_letter else ())))
+        asked: list[list[int]] = [[] for _ in rows]
+        before = [0] * len(rows)
+        for room in sorted(set(rooms)):
+            places = [i for i, each in enumerate(rooms) if each == room]
+            cutter = Cutter(self._render, prompts.encode, room, uncut, self.keep_end)
+            names = [rows[i].id for i in places]
+            found = cutter.fit([self._asked(rows[i]) for i in places], names)
+            for i, ids, size in zip(places, *found, strict=True):
+                asked[i], before[i] = ids, size
+        return asked, before
 
     def _asked(self, row: Row) -> Mapping[str, str]:
         if not self._by_letter:
@@ -182,9 +202,11 @@ class MultipleChoice(Prompted, Task):
         decoding: Mapping[str, Any] | None = None,
         tokeniser: Any = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield the log-probabilities over the choices as they are compared, and the sums in nats.
+        """Yield the log-probabilities over the choices, the sums in nats, and the answer.
 
-        `log_probs` has a number for each letter, NEVER for one that the item does not have.
+        `log_probs` are the sums normalised over the choices, with a number for each letter, NEVER
+        for one that the item does not have. `predicted` is the choice whose sum over its length is
+        the largest, which need not be the likeliest.
         """
         from smalltune.engine.scoring import ending_log_probs
 
@@ -195,14 +217,25 @@ class MultipleChoice(Prompted, Task):
         found = ending_log_probs(model, prompts, [choices for _, choices in parts])
         for sums, (_, choices) in zip(found, parts, strict=True):
             scores = sums / [_size(choice, unit, tokeniser) for choice in choices]
-            top = scores.max()
+            top = sums.max()
             log_probs = np.full(len(answers.names), NEVER)
-            log_probs[: len(choices)] = scores - top - np.log(np.exp(scores - top).sum())
+            log_probs[: len(choices)] = sums - top - np.log(np.exp(sums - top).sum())
             yield {
                 "log_probs": [float(f"{v:.7g}") for v in log_probs],
                 "sums": [float(f"{v:.9g}") for v in sums],
                 "predicted": answers.names[int(np.argmax(scores))],
             }
+
+
+def _room(row: Row, choices: Sequence[Sequence[int]], length: int) -> int:
+    """Return the tokens that are left for a row's prompt before its longest choice."""
+    longest = max(map(len, choices))
+    if longest >= length:
+        raise StudyError(
+            f"item {row.id!r}: a choice of {longest} tokens does not fit into {length}: raise "
+            "max_length where the model's context allows, or shorten or drop the row"
+        )
+    return length - longest
 
 
 def _parted(ids: NDArray[np.int32], begin: int) -> tuple[NDArray[np.int32], list[Any]]:

@@ -1,8 +1,9 @@
 """Short answers as SQuAD compares them: case, punctuation, articles and spaces do not count.
 
-The rules are those of the official evaluation, version 1.1 (Rajpurkar et al. 2016), and for
-questions without an answer those of version 2.0 (Rajpurkar et al. 2018): a reference that holds
-nothing but punctuation and articles is none, where there is another.
+The rules are those of the official evaluation, version 1.1 (Rajpurkar et al. 2016), to the letter:
+of an answer that holds nothing but punctuation and articles nothing is left, so that it matches any
+other such answer exactly, and shares no word with it. Where no reference is given, which version
+1.1 does not know, it is version 2.0 (Rajpurkar et al. 2018): the right answer is no answer.
 """
 
 import re
@@ -10,9 +11,9 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["VERSION", "bare", "overlap", "rights"]
+__all__ = ["VERSION", "bare", "f1", "matches"]
 
-VERSION = 1
+VERSION = 2
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -26,19 +27,26 @@ def bare(text: str) -> str:
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-def rights(references: Sequence[str]) -> tuple[str, ...]:
-    """Return the bare right answers; where none is left, the right answer is no answer: ("",)."""
-    found = tuple(dict.fromkeys(bare(text) for text in references))
-    return tuple(text for text in found if text) or ("",)
+def matches(said: str, references: Sequence[str]) -> bool:
+    """Tell whether a text is one of the references, both bare; without references, if it is "".
 
-
-def overlap(said: str, right: str) -> float:
-    """Return the F1 of the words of two bare answers, each word as often as it occurs.
-
-    Where either is no answer, it is one when both are and zero otherwise.
+    >>> matches("The Broncos.", ["Denver", "broncos"]), matches("the", ["."]), matches("a", [])
+    (True, True, True)
     """
-    words, wanted = said.split(), right.split()
-    if not words or not wanted:
-        return float(words == wanted)
-    same = sum((Counter(words) & Counter(wanted)).values())
-    return 2 * same / (len(words) + len(wanted))
+    return bare(said) in ([bare(text) for text in references] or [""])
+
+
+def f1(said: str, references: Sequence[str]) -> float:
+    """Return the F1 of the words of a text with the nearest reference, both bare.
+
+    Each word counts as often as both have it. Without a word in common it is zero, also where
+    neither has a word; without references it is one for a text without words.
+    """
+    if not references:
+        return float(matches(said, references))
+    return max(_overlap(bare(said).split(), bare(text).split()) for text in references)
+
+
+def _overlap(said: list[str], right: list[str]) -> float:
+    same = sum((Counter(said) & Counter(right)).values())
+    return 2 * same / (len(said) + len(right)) if same else 0.0

@@ -12,8 +12,11 @@ mention is a place in the text that says a value of a slot. How values are said:
 Only slots that some item has can be made up, and of values as written only those that some item
 has in the same slot.
 
-A mention inside a longer one is none: "Raja Indian Cuisine" does not say food[Indian]. A phrase
-that may say several values says the one asked for. Then each slot has at most one error:
+A mention inside a longer one is none: "Raja Indian Cuisine" does not say food[Indian]. Nor is one
+that is denied, "no coffee shop", "is not located in the city centre": a denial stands before the
+value with nothing between but articles, prepositions and words such as "serve", so that "a not
+family friendly pub" stays a pub. A phrase that may say several values says the one asked for. Then
+each slot has at most one error:
 
 - missing: a slot of the meaning representation of which no value is said;
 - wrong: another value is said, and the right one is not;
@@ -31,12 +34,18 @@ from smalltune.measures.restaurants import PHRASES, SILENT
 
 __all__ = ["VERSION", "Errors", "Facts", "compare", "errors", "parse", "values_of"]
 
-VERSION = 1
+VERSION = 2
 Facts = Mapping[str, str]
 _SLOT = re.compile(r"\s*([^\[\],]+?)\s*\[([^\[\]]*)\]\s*(?:,|$)")
 _NO = r"(?:no|not|non|without|lacks?|never|neither|nor|cannot|(?:is|are|do|does|has|have)nt)"
 _BEFORE = re.compile(rf"\b{_NO}(?: (?!(?:and|but)\b)\w+){{0,3}} $")
 _AFTER = re.compile(rf" (?:(?:is|are|do|does|can|may|must|should|will) )?{_NO}\b")
+_DENIED = re.compile(
+    rf"\b{_NO}(?: (?:an?|any|the|in|at|by|on|near|of|to|have|having|serv(?:e|es|ing)|"
+    r"offer(?:s|ing)?|sell(?:s|ing)?|located|situated|really|actually|even))* $"
+)
+_OPPOSED = frozenset({"family friendly", "price range", "customer rating"})
+"""Slots whose phrases say by themselves what a denial means: "not cheap" is another price."""
 _BOOLEAN = ("yes", "no")
 
 
@@ -138,9 +147,20 @@ def _said(text: str, asked: Facts, known: Mapping[str, Sequence[str]]) -> list[_
             found += [_Mention(slot, v, *m.span()) for p, v in phrases for m in p.finditer(text)]
         for value in values:
             found += [] if value in spoken else _verbatim(text, slot, value)
-    whole = [one for one in found if not any(one.inside(other) for other in found)]
+    whole = [
+        one
+        for one in found
+        if not any(one.inside(other) for other in found) and not _denied(text, one)
+    ]
     right = {(one.start, one.end) for one in whole if asked.get(one.slot) in one.values}
     return [one for one in whole if asked.get(one.slot) in one.values or _at(one) not in right]
+
+
+def _denied(text: str, mention: _Mention) -> bool:
+    """Tell whether a text says that a value is not so; of yes and no the mention itself says it."""
+    if mention.slot in _OPPOSED or not mention.values.isdisjoint(_BOOLEAN):
+        return False
+    return _DENIED.search(text, 0, mention.start) is not None
 
 
 def _at(mention: _Mention) -> tuple[int, int]:

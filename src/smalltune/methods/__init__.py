@@ -5,7 +5,7 @@ The planner and the stages go by what a method declares, never by its name:
     uses_model   asks a language model (otherwise the model axis is "-")
     uses_rows    looks at training rows
     draws        gives another answer with another seed, whatever rows there are
-    answers      without a model: "labels" or "texts", which decides for which tasks it is
+    answers      "labels", "texts" or "any": which decides for which tasks it is
     trains       changes weights by gradient descent (stage `train`, then `predict`)
 
 A concrete method is a frozen dataclass and final. Raise `version` when the same fields would
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from smalltune.core.errors import MethodError
 
-__all__ = ["Classical", "Copied", "Gradient", "Method", "Prompted", "Range", "WholeModel"]
+__all__ = ["Classical", "Copied", "Gradient", "Method", "Probe", "Prompted", "Range", "WholeModel"]
 
 DECADES = 100.0
 """The learning rate is searched from its default over this to its default times this."""
@@ -117,6 +117,25 @@ class Prompted(Method):
     uses_model = True
     uses_rows = False
     trains = False
+    answers = "any"
+
+
+class Probe(Method):
+    """A method that fits a classifier on what the frozen base holds at the end of each prompt."""
+
+    uses_model = True
+    uses_rows = True
+    trains = False
+
+    @abstractmethod
+    def log_probs(
+        self,
+        states: NDArray[np.float32],
+        labels: Sequence[int],
+        classes: int,
+        asked: NDArray[np.float32],
+    ) -> NDArray[np.float64]:
+        """Fit on states [n, d] and labels [n]; return log-probabilities [m, classes] of asked."""
 
 
 class Gradient(Method):
@@ -131,6 +150,7 @@ class Gradient(Method):
     uses_rows = True
     trains = True
     draws = True
+    answers = "any"
     changes_base: ClassVar[bool] = False
     starts_at_base: ClassVar[bool] = True
     searched: ClassVar[Mapping[str, Range]] = {}

@@ -12,21 +12,25 @@ the `score` stage hands it that, made from two files of one item per line:
 | `judges` | handed to `items` | of a line of the data | of a line of the predictions |
 |---|---|---|---|
 | labels | gold, log_probs, names | `label` | `log_probs`, else `predicted` |
+| answered labels | the same, the answer with all the weight | `label` | `predicted` |
 | scaled labels | the same, made milder by a temperature | as above, of dev too | the same of dev |
 | texts | texts, gold | `references`, `label`, `fields` | `text` |
 | likelihoods | likelihoods | `references`, else `fields` | `log_probs` (one number), `tokens` |
 | validity | valid | | `predicted`, `log_probs` |
+| endings | ended | | `ended` |
 
 A line of the data is a row as it was prepared: `id`, `fields` (the source texts), `label` ("" where
 there is none), and `references`, the texts that would be right, where an answer is free text; an
 item may have several, and none at all says that the right answer is no answer (`exact_match`).
 
 A line of the predictions has the same `id`. A model that weighs labels gives `log_probs`, one
-number per name of `labels.json`, and the most likely name as `predicted`. A model that writes gives
+number per name of `labels.json`, and its answer as `predicted`: the most likely name, unless the
+task compares names by something else, as the lengths of choices. A model that writes gives
 `text`, as written up to its end token; `ended`, whether it wrote that token; `log_prob`, the nats
 of what it wrote; and `predicted`, the answer as it was understood: one of the names where only
 those are allowed, else the text. `predicted` is null where the output is no answer that the task
-allows. Such an item is wrong to accuracy and its kind, and `invalid_rate` counts it. A model that
+allows. Such an item is wrong to accuracy and its kind, and `invalid_rate` counts it; metrics of
+probabilities leave it out, and every item whose answer was written and not weighed. A model that
 is asked how likely a text is gives the sum in nats as the only one of `log_probs` (`labels.json`
 has no names then) and in `tokens` how many tokens it predicted.
 """
@@ -42,8 +46,8 @@ from numpy.typing import NDArray
 from smalltune.core.errors import EngineError
 
 __all__ = [
-    "Gold", "LabelMetric", "Likelihood", "LikelihoodMetric", "Metric", "Stats", "TextMetric",
-    "ValidityMetric", "answered", "of_two", "ratio",
+    "AnswerMetric", "EndingMetric", "Gold", "LabelMetric", "Likelihood", "LikelihoodMetric",
+    "Metric", "Stats", "TextMetric", "ValidityMetric", "answered", "of_two", "ratio",
 ]  # fmt: skip
 
 Stats = NDArray[np.float64]
@@ -144,6 +148,15 @@ class LabelMetric(Metric):
         """
 
 
+class AnswerMetric(LabelMetric):
+    """A metric that judges which label was the answer, however the labels were weighed.
+
+    It is handed log_probs that give the answer all the weight; see `answered`.
+    """
+
+    judges: ClassVar[str] = "answered labels"
+
+
 class TextMetric(Metric):
     """A metric that judges texts that were written."""
 
@@ -175,6 +188,17 @@ class ValidityMetric(Metric):
     @abstractmethod
     def items(valid: Sequence[bool]) -> Stats:
         """Return the statistics [items, k] of whether each output is an answer."""
+
+
+class EndingMetric(Metric):
+    """A metric that judges whether the texts that were written came to their end."""
+
+    judges: ClassVar[str] = "endings"
+
+    @staticmethod
+    @abstractmethod
+    def items(ended: Sequence[bool]) -> Stats:
+        """Return the statistics [items, k] of whether each output ended."""
 
 
 def answered(log_probs: Any, labels: int) -> NDArray[np.int64]:

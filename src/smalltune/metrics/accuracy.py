@@ -1,23 +1,24 @@
-"""Accuracy: the share of items whose most likely label is the gold label."""
+"""Accuracy: the share of items whose answer is the gold label."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from smalltune.metrics import LabelMetric, Stats, answered
+from smalltune.metrics import AnswerMetric, Stats, answered
 
 __all__ = ["Accuracy"]
 
 
-class Accuracy(LabelMetric):
-    """The share of right answers; of equally likely labels the first one is the answer.
+class Accuracy(AnswerMetric):
+    """The share of right answers.
 
     An output that is none of the labels is a wrong answer.
     """
 
     name: ClassVar[str] = "accuracy"
     title: ClassVar[str] = "Accuracy"
+    version: ClassVar[int] = 2
     percent: ClassVar[bool] = True
     better: ClassVar[str] = "higher"
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)

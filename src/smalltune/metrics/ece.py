@@ -18,7 +18,8 @@ class ExpectedCalibrationError(LabelMetric):
     always sure, bins of equal width are nearly all empty (Nguyen and O'Connor 2015; Nixon et al.
     2019). The bins are those of the items that were scored and stay when items are left out, so
     that the value is a function of means: the sum over bins of |mean of right - confidence|. It
-    is biased upwards when a bin holds few items.
+    is biased upwards when a bin holds few items. An item whose labels have no probabilities (see
+    `calibration.weighed`) is left out; NaN where all are.
     """
 
     name: ClassVar[str] = "ece"
@@ -30,11 +31,11 @@ class ExpectedCalibrationError(LabelMetric):
 
     @staticmethod
     def items(gold: Sequence[int], log_probs: Any, names: Sequence[str]) -> Stats:
-        """Return [items, bins]: right (one or zero) less confidence, in the column of the bin."""
+        """Return [items, bins + 1]: right less confidence in its bin, and one if it counts."""
         return calibration.gaps(gold, log_probs, len(names))
 
     @staticmethod
     def combine(stats: Stats) -> Stats:
-        """Return the sum over bins of the absolute mean."""
-        value: Stats = np.abs(np.asarray(stats, dtype=np.float64)).sum(axis=-1)
+        """Return the sum over bins of the absolute mean of the items that count."""
+        value: Stats = np.abs(calibration.of_weighed(stats)).sum(axis=-1)
         return value

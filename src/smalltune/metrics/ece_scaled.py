@@ -15,7 +15,8 @@ class ScaledCalibrationError(LabelMetric):
     """The calibration error of `ece`, of probabilities at a temperature (Guo et al. 2017).
 
     The temperature is the one under which the gold labels of dev are most likely; it changes no
-    answer. Judged on dev itself it is fitted on what it judges.
+    answer. Judged on dev itself it is fitted on what it judges. An item whose labels have no
+    probabilities (see `calibration.weighed`) is left out, of dev as well; NaN where all are.
     """
 
     name: ClassVar[str] = "ece_scaled"
@@ -29,11 +30,11 @@ class ScaledCalibrationError(LabelMetric):
 
     @staticmethod
     def items(gold: Sequence[int], log_probs: Any, names: Sequence[str]) -> Stats:
-        """Return [items, bins]: right (one or zero) less confidence, in the column of the bin."""
+        """Return [items, bins + 1]: right less confidence in its bin, and one if it counts."""
         return calibration.gaps(gold, log_probs, len(names))
 
     @staticmethod
     def combine(stats: Stats) -> Stats:
-        """Return the sum over bins of the absolute mean."""
-        value: Stats = np.abs(np.asarray(stats, dtype=np.float64)).sum(axis=-1)
+        """Return the sum over bins of the absolute mean of the items that count."""
+        value: Stats = np.abs(calibration.of_weighed(stats)).sum(axis=-1)
         return value

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from smalltune.measures.answers import VERSION, bare, rights
+from smalltune.measures.answers import VERSION, matches
 from smalltune.metrics import Gold, Stats, TextMetric
 
 __all__ = ["ExactMatch"]
@@ -14,8 +14,10 @@ __all__ = ["ExactMatch"]
 class ExactMatch(TextMetric):
     """The share of items whose text equals a reference but for case, punctuation and articles.
 
-    Rajpurkar et al. (2016), version 1.1 of the official evaluation. An item without references is
-    a question without an answer: right is to write nothing (Rajpurkar et al. 2018).
+    Rajpurkar et al. (2016), version 1.1 of the official evaluation: a text of which nothing is left
+    matches a reference of which nothing is left. An item without references, which that version
+    does not know, is a question without an answer: right is to write nothing (Rajpurkar et al.
+    2018).
     """
 
     name: ClassVar[str] = "exact_match"
@@ -29,5 +31,5 @@ class ExactMatch(TextMetric):
     def items(texts: Sequence[str], gold: Sequence[Gold]) -> Stats:
         """Return [items, 1]: one where the text is a right answer, else zero."""
         pairs = zip(texts, gold, strict=True)
-        right = [bare(text) in rights(one.references) for text, one in pairs]
+        right = [matches(text, one.references) for text, one in pairs]
         return np.array(right, dtype=np.float64).reshape(-1, 1)

@@ -14,7 +14,8 @@ class InvalidRate(ValidityMetric):
     """The share of items whose output is none of the answers that the task allows.
 
     Such an output counts as wrong wherever answers are judged; here it is seen. A model that
-    weighs labels always answers, unless its numbers broke (NaN).
+    weighs labels always answers, unless its numbers broke (NaN). A text of the model's own must
+    hold a letter or a figure; where labels are to be written it must begin with a label's word.
     """
 
     name: ClassVar[str] = "invalid_rate"

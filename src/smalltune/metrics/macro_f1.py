@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from smalltune.metrics import LabelMetric, Stats, answered
+from smalltune.metrics import AnswerMetric, Stats, answered
 
 __all__ = ["MacroF1"]
 
 
-class MacroF1(LabelMetric):
+class MacroF1(AnswerMetric):
     """The mean over labels of 2TP / (2TP + FP + FN).
 
     A label that neither the gold labels nor the predictions hold has no F1 and is left out of the
@@ -21,6 +21,7 @@ class MacroF1(LabelMetric):
 
     name: ClassVar[str] = "macro_f1"
     title: ClassVar[str] = "Macro-F1"
+    version: ClassVar[int] = 2
     percent: ClassVar[bool] = True
     better: ClassVar[str] = "higher"
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)

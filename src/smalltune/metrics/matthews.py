@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from smalltune.metrics import LabelMetric, Stats, answered, ratio
+from smalltune.metrics import AnswerMetric, Stats, answered, ratio
 
 __all__ = ["Matthews"]
 
 TINY = 1e-15  # below it a spread is rounding
 
 
-class Matthews(LabelMetric):
+class Matthews(AnswerMetric):
     """The correlation of gold and predicted labels: one is perfect, zero is chance.
 
     For two labels Matthews (1975), for more Gorodkin (2004); GLUE's measure for CoLA. An output
@@ -22,6 +22,7 @@ class Matthews(LabelMetric):
 
     name: ClassVar[str] = "matthews"
     title: ClassVar[str] = "Matthews correlation"
+    version: ClassVar[int] = 2
     percent: ClassVar[bool] = False
     better: ClassVar[str] = "higher"
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)

@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from smalltune.metrics import LabelMetric, Stats, answered, ratio
+from smalltune.metrics import AnswerMetric, Stats, answered, ratio
 
 __all__ = ["MicroF1"]
 
 
-class MicroF1(LabelMetric):
+class MicroF1(AnswerMetric):
     """2TP / (2TP + FP + FN), each counted over all labels (van Rijsbergen 1979; Yang 1999).
 
     With one label per item a wrong label is a false positive and a false negative, so the value is
@@ -19,6 +19,7 @@ class MicroF1(LabelMetric):
 
     name: ClassVar[str] = "micro_f1"
     title: ClassVar[str] = "Micro-F1"
+    version: ClassVar[int] = 2
     percent: ClassVar[bool] = True
     better: ClassVar[str] = "higher"
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from smalltune.measures.answers import VERSION, bare, overlap, rights
+from smalltune.measures.answers import VERSION, f1
 from smalltune.metrics import Gold, Stats, TextMetric
 
 __all__ = ["TokenF1"]
@@ -15,8 +15,9 @@ class TokenF1(TextMetric):
     """The mean of the best F1 of words over an item's references.
 
     Words are compared without case, punctuation and articles: Rajpurkar et al. (2016), version 1.1
-    of the official evaluation. An item without references is a question without an answer: right
-    is to write nothing (Rajpurkar et al. 2018).
+    of the official evaluation. A reference without a word, as "." or "the", gives no text an F1
+    above zero, though `exact_match` may hold. An item without references, which that version does
+    not know, is a question without an answer: right is to write nothing (Rajpurkar et al. 2018).
     """
 
     name: ClassVar[str] = "token_f1"
@@ -29,8 +30,6 @@ class TokenF1(TextMetric):
     @staticmethod
     def items(texts: Sequence[str], gold: Sequence[Gold]) -> Stats:
         """Return [items, 1]: the F1 with the reference that is nearest."""
-        pairs = [
-            (bare(text), rights(one.references)) for text, one in zip(texts, gold, strict=True)
-        ]
-        best = [max(overlap(said, right) for right in known) for said, known in pairs]
+        pairs = zip(texts, gold, strict=True)
+        best = [f1(text, one.references) for text, one in pairs]
         return np.array(best, dtype=np.float64).reshape(-1, 1)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["line_ends", "read_text"]
+__all__ = ["has_words", "line_ends", "read_answer", "read_text"]
 
 _BREAK = re.compile(r"\s*[\r\n]\s*")
 _BREAKS = ("\n", "\r", "\u010a", "\u010d", "<0x0A>", "<0x0D>")
@@ -13,10 +13,26 @@ _BREAKS = ("\n", "\r", "\u010a", "\u010d", "<0x0A>", "<0x0D>")
 
 def read_text(tokeniser: Any, tokens: Sequence[int], *, line: bool) -> str:
     """Return the text of tokens without blanks around it; with `line` its first line."""
+    return read_answer(tokeniser, tokens, line=line)[0]
+
+
+def read_answer(tokeniser: Any, tokens: Sequence[int], *, line: bool) -> tuple[str, bool]:
+    """Return what `read_text` does, and with `line` whether that line is over.
+
+    The token of a line break need not be one of `line_ends`: it may hold a full stop too.
+    """
     text = str(
         tokeniser.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    ).strip()
-    return text.splitlines()[0].rstrip() if line and text else text
+    ).lstrip()
+    if not line or not text:
+        return text.rstrip(), False
+    first = text.splitlines(keepends=True)[0]
+    return first.rstrip(), first != first.splitlines()[0]
+
+
+def has_words(text: str) -> bool:
+    """Tell whether a text holds a letter or a figure of any script, and so may be an answer."""
+    return any(character.isalnum() for character in text)
 
 
 def line_ends(tokeniser: Any) -> list[int]:

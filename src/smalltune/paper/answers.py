@@ -1,7 +1,8 @@
 """Answers: how often each method gives each label on test, and whether it says anything else.
 
 A method that always gives one label has that label's share as its accuracy, which no score by
-itself tells.
+itself tells. A run is asked by itself: one that always says yes and one that always says no make
+half and half together.
 """
 
 from collections import Counter
@@ -36,7 +37,8 @@ class Answers:
     """What one method answered on the test split of a task, all its seeds together.
 
     `shares` holds the share of each label of the task among the answers; `name` is the number of
-    the most frequent label's share.
+    the most frequent label's share. `always` are the labels of the runs that (nearly) always give
+    the same one, a run each; `runs` is the name of the number that says how many these are of all.
     """
 
     model: str
@@ -44,6 +46,8 @@ class Answers:
     task: str
     shares: dict[str, float]
     name: str
+    always: tuple[str, ...]
+    runs: str
 
     @property
     def top(self) -> str:
@@ -103,29 +107,50 @@ def _answers(
     for label, share in shares.items():
         add(share, f"label {label!r}", "answers", words[label])
     top = add(max(shares.values()), "the most frequent answer", "topAnswer")
-    return Answers(model, method, task.name, shares, top)
+    always = tuple(label for run in runs for label in [_always(run)] if label)
+    name = Names(view).of("oneLabelRuns", method, task=task.name, model=model)
+    said = f"runs of {method} on {task.name} that (nearly) always give the same label on test, of"
+    text, keys = f"{len(always)} of {len(runs)}", tuple(run.key for run in runs)
+    numbers.add(Number(name, len(always), text, f"{said} {len(runs)}", "", keys, trials))
+    return Answers(model, method, task.name, shares, top, always, name)
+
+
+def _always(run: Scored) -> str:
+    """Return the label that a run (nearly) always gives, or nothing."""
+    label, most = Counter(label or INVALID for label in run.predicted).most_common(1)[0]
+    return label if most >= ALWAYS * len(run.predicted) else ""
 
 
 def one_sided(view: StudyView, answers: Sequence[Answers]) -> tuple[Tex, ...]:
-    """Return a sentence for each method that (nearly) always gives the same label.
+    """Return a sentence for each method that (nearly) always gives the same label, in some run.
 
     The majority baseline is left out: it does so by definition.
     """
     said = []
     for one in answers:
         method = view.method(one.method)
-        if method.method != FLOOR and one.shares[one.top] >= ALWAYS:
-            where = escape(next(t.title for t in view.tasks if t.name == one.task))
-            on = rf"On \{one.name}{{}} of the test rows of {where}, "
-            on += f"{escape(inline(method.title))}{_model(view, one)}"
-            what = (
-                "gives no valid answer."
-                if one.top == INVALID
-                else f"answers ``{escape(one.top)}'', so that its score tells little more than how "
-                "frequent that label is."
-            )
-            said.append(Tex(f"{on} {what}"))
+        who = f"{escape(inline(method.title))}{_model(view, one)}"
+        where = escape(view.task(one.task).title)
+        if method.method == FLOOR or not (one.always or one.shares[one.top] >= ALWAYS):
+            continue
+        if one.shares[one.top] < ALWAYS:
+            labels = " or ".join(map(_quoted, dict.fromkeys(one.always)))
+            gives = rf"gives (nearly) every item the same answer in \{one.runs}{{}} runs"
+            what = "whose scores tell little more than how frequent that label is"
+            said.append(Tex(rf"On {where}, {who} {gives} ({labels}), {what}."))
+            continue
+        what = (
+            "gives no valid answer."
+            if one.top == INVALID
+            else f"answers {_quoted(one.top)}, so that its score tells little more than how "
+            "frequent that label is."
+        )
+        said.append(Tex(rf"On \{one.name}{{}} of the test rows of {where}, {who} {what}"))
     return tuple(said)
+
+
+def _quoted(label: str) -> Tex:
+    return Tex(label if label == INVALID else f"``{escape(label)}''")
 
 
 def answer_tables(view: StudyView, answers: Sequence[Answers], numbers: Numbers) -> dict[str, Tex]:
@@ -150,7 +175,8 @@ def _table(
     shown = list(words)
     caption = (
         f"Answers on test of {escape(task.title)}: share of each label among what a method "
-        r"answers in all its runs, and in the data (\%)."
+        r"answers in all its runs, and in the data (\%); and how many of the runs (nearly) always "
+        "give the same."
     )
     if len(words) > MOST:
         gold = {
@@ -165,12 +191,13 @@ def _table(
         named = [names.of(first, words[s], *more, task=task.name, model=model) for s in shown]
         return [said, *(cell(numbers, name) for name in named)]
 
-    rows = [row("The data", "gold")]
+    rows = [[*row("The data", "gold"), ""]]
     for one in here:
         title = f"{escape(view.method(one.method).title)}{_model(view, one)}"
-        rows.append(row(title, "answers", one.method, model=one.model))
-    heads = [str(escape(label, limit=16)) for label in shown]
-    return table(name, caption, "l" + "r" * len(shown), ["", *heads], rows)
+        runs = cell(numbers, one.runs)
+        rows.append([*row(title, "answers", one.method, model=one.model), runs])
+    heads = ["", *(str(escape(label, limit=16)) for label in shown), "One only"]
+    return table(name, caption, "l" + "r" * (len(heads) - 1), heads, rows)
 
 
 def _model(view: StudyView, one: Answers) -> str:

@@ -17,7 +17,9 @@ from smalltune.paper.facts import add_facts
 from smalltune.paper.latex import compile_pdf
 from smalltune.paper.lint import Vocabulary
 from smalltune.paper.measures import add_contrasts, add_costs, add_scores
+from smalltune.paper.moved import add_moves
 from smalltune.paper.numbers import Numbers
+from smalltune.paper.opened import add_openings
 from smalltune.paper.quoted import add_published
 from smalltune.paper.sections import author_texts, render, write_sections
 from smalltune.paper.view import StudyView
@@ -81,6 +83,8 @@ def _sources(
     scores = add_scores(view, results, numbers)
     contrasts = add_contrasts(view, results, numbers)
     answers = add_answers(view, results, numbers)
+    moves = add_moves(view, results, contrasts, numbers)
+    add_openings(results, numbers)
     add_published(view, numbers)
     add_costs(view, results, numbers)
     found = claims(view, contrasts, scores, numbers)
@@ -93,6 +97,7 @@ def _sources(
         contrasts=contrasts,
         claims=found,
         answers=answers,
+        moves=moves,
         figures=draw_all(view, results, draft / "figures"),
         bibliography=known,
     )

@@ -196,7 +196,7 @@ def _texts(
         yield "Source", link(task.link)
     cited = [key for key in task.cite if key in known]
     if cited:
-        yield "Due to", Tex(rf"\citet{{{','.join(cited)}}}")
+        yield "Work", Tex(rf"\citet{{{','.join(cited)}}}")
     notes = note_text(facts, task.labels.values(), names, task.name)
     if notes:
         yield "Notes", notes

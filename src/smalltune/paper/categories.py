@@ -14,6 +14,9 @@ from smalltune.paper.view import StudyView, TaskView
 
 __all__ = ["category_tables"]
 
+NARROW = 3
+"""Methods that a table in one column of the paper has room for."""
+
 HEADINGS = {
     "form": "Form of the answers",
     "slots": "Facts, of those to be said",
@@ -70,7 +73,9 @@ def _table(
         "measure is. A dash: does not apply."
     )
     head = ["", *(str(escape(short_title(m.title, m.name))) for m in methods)]
-    return table(name, caption, "l" + "r" * len(methods), head, rows, wide=True)
+    wide = len(methods) > NARROW
+    first = "l" if wide else r">{\raggedright\arraybackslash\hangindent=1.5em}p{0.56\linewidth}"
+    return table(name, caption, first + "r" * len(methods), head, rows, wide=wide)
 
 
 def _heading(view: StudyView, one: Category) -> str:

@@ -18,6 +18,7 @@ from smalltune.paper.examples import example_tables
 from smalltune.paper.explained import explained
 from smalltune.paper.facts import made_by
 from smalltune.paper.measures import contrast_name
+from smalltune.paper.moved import Move, moved_sentences, moved_table
 from smalltune.paper.naming import Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.rounding import DASH
@@ -40,6 +41,7 @@ def context(
     contrasts: Sequence[Contrast],
     claims: Sequence[Claim],
     answers: Sequence[Answers],
+    moves: Sequence[Move],
     figures: Mapping[str, Tex],
     bibliography: Collection[str],
 ) -> dict[str, Any]:
@@ -106,6 +108,7 @@ def context(
         "dropped": lambda task: _dropped(names, results, task),
         "card": lambda task: Tex(cards.card_name(task)),
         "one_sided": one_sided(view, answers),
+        "moved": moved_sentences(view, moves),
         "seeds": _seeds(view),
         "fresh": [method.title for method in view.methods if not method.starts_at_base],
         "trains": any(method.trains for method in view.methods),
@@ -129,6 +132,7 @@ def context(
             "models": tables.model_table(view, numbers) if view.models else None,
             "scores": score_tables(view, scores, numbers),
             "published": quoted.published_table(view, scores, numbers, bibliography),
+            "moved": moved_table(view, moves, numbers),
             "contrasts": tables.contrast_table(view, contrasts, numbers) if contrasts else None,
             "costs": tables.cost_table(view, results, numbers),
             "examples": list(examples.values()),

@@ -6,7 +6,7 @@ from pathlib import Path
 from smalltune.analysis.results import Results
 from smalltune.core import plugins
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.figures import WIDTH, save, titled
+from smalltune.paper.figures import FEW, WIDTH, save, titled
 from smalltune.paper.naming import inline
 from smalltune.paper.numbers import macro_name
 from smalltune.paper.view import StudyView
@@ -22,7 +22,9 @@ def draw_all(view: StudyView, results: Results, folder: Path) -> dict[str, Tex]:
     floats = {}
     for name in plugins.names(ROOM):
         draw = plugins.load(ROOM, name)
-        with titled({method.name: method.title for method in view.methods}):
+        places = {model.name: model.title for model in view.models}
+        places |= {task.name: task.title for task in view.tasks}
+        with titled({method.name: method.title for method in view.methods}, places):
             figure = draw(results)
         if figure is not None:
             save(figure, folder / f"{name}.pdf")
@@ -56,6 +58,8 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
     alone = len(view.seeded) < len(view.methods)
     single = "; test items alone for methods without seeds" if several and alone else ""
     dots = " and every single seed (dots)" if several else ""
+    few = several and len(view.seeds) <= FEW
+    beyond = "An arrow: the interval of so few seeds goes on beyond the panel. " if few else ""
     each = "paired difference of each seed (dots), mean" if several else "difference"
     lines = (
         "median over seeds (line) and range from the lowest to the highest seed (band)"
@@ -64,7 +68,7 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
     )
     known = {
         "scores": rf"{metric} on test: {'mean' if several else 'score'} (mark), \intervalLevel{{}} "
-        f"interval over {over} (bar{single}){dots}. {tasks}{seeds}.",
+        f"interval over {over} (bar{single}){dots}. {beyond}{tasks}{seeds}.",
         "contrast": rf"Declared contrasts: {each} (mark) and \intervalLevel{{}} interval "
         f"over {over} (bar). {tasks}{seeds}.",
         "curves": f"Loss in training (logarithmic axis): {lines}{seeds}.",

@@ -27,15 +27,19 @@ HEADINGS = {
 WRONG = "What most runs of every method get wrong"
 CUT = r" [\textellipsis{}]"
 NOTHING = r"\emph{(nothing)}"
+AGAIN = r"\emph{(the same text as above)}"
+MANY = 6  # tasks, beyond which each of them has fewer examples
 
 
 def example_tables(
-    view: StudyView, results: Results, numbers: Numbers, *, each: int = 2
+    view: StudyView, results: Results, numbers: Numbers, *, each: int | None = None
 ) -> dict[str, Tex]:
     """Return by its name the table of each task's first model that has predictions.
 
-    The values of the items become numbers, so that they can be traced like all others.
+    It has `each` items of each kind: two, or one where the study has many tasks, by default. The
+    values of the items become numbers, so that they can be traced like all others.
     """
+    each = each or (2 if len(view.tasks) <= MANY else 1)
     made: dict[str, Tex] = {}
     for task in view.tasks:
         for model in results.models or ("-",):
@@ -108,6 +112,7 @@ class _Table:
     def below(self) -> tuple[str, list[str], list[list[str]]]:
         """Return columns, head and rows with a block for each item."""
         rows: list[list[str]] = []
+        before: dict[str, str] = {}
         for place, one in enumerate(self.found, 1):
             rows += self._kind(place)
             rows.append(["Asked", self._asked(one), ""])
@@ -116,6 +121,8 @@ class _Table:
             for method in self.methods:
                 text = one.text.get(method.name)
                 said = "--" if text is None else self._shown(text, ANSWER) or NOTHING
+                said = AGAIN if text and before.get(method.name) == text else said
+                before[method.name] = text or ""
                 value = self._value(place, one, method)
                 rows.append([str(escape(short_title(method.title, method.name))), said, value])
             rows[-1][1] += r"\vspace{3pt}"

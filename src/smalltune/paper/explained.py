@@ -28,6 +28,8 @@ _TEXTS = {
     "right answer; lower is better.",
     "invalid_rate": "The invalid-output rate is the share of outputs that are no answer which the "
     "task allows; lower is better.",
+    "unended_rate": "The unended-output rate is the share of texts that were cut off at the "
+    "greatest length before they ended; lower is better.",
     "exact_match": "Exact match is the share of answers that equal a reference after case, "
     "punctuation and articles are dropped.",
     "token_f1": "Token F1 is the overlap in words with the nearest reference, after the same "

@@ -12,7 +12,7 @@ from smalltune.paper.naming import Names
 from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.view import MetricView, StudyView
 
-__all__ = ["add_contrasts", "add_costs", "add_scores"]
+__all__ = ["add_contrasts", "add_costs", "add_scores", "interval_text"]
 
 NAN = float("nan")
 ADDED = "added up over all jobs of the trials, without preparation and tokenisation"
@@ -75,7 +75,7 @@ def _score(
                 said = f"seed {seed} alone, of: {what}"
                 add(value, shown(value), said, "seed", str(seed), only=trial)
     how = HOW[one.levels]
-    span = _span(shown(one.low), shown(one.high))
+    span = interval_text(shown(one.low), shown(one.high))
     add([one.low, one.high], span, f"95 % {how}, of: {what}", "interval")
     tail = f" ({rounding.CI} {span}{_unit(unit, span)})" if span != rounding.DASH else ""
     text = f"{shown(one.value)}{_unit(unit, shown(one.value))}{tail}"
@@ -126,7 +126,7 @@ def _contrast(view: StudyView, one: Contrast, results: Results, numbers: Numbers
     add(at.value, shown(at.value), what, "difference", unit=unit)
     add(at.low, shown(at.low), f"lower end of the interval of: {what}", "difference", "low")
     add(at.high, shown(at.high), f"upper end of the interval of: {what}", "difference", "high")
-    span = _span(shown(at.low), shown(at.high))
+    span = interval_text(shown(at.low), shown(at.high))
     how = HOW[at.levels]
     add([at.low, at.high], span, f"95 % {how}, of: {what}", "difference", "interval", unit=unit)
     ps = {
@@ -205,7 +205,8 @@ def _sum(values: Iterable[float]) -> float:
     return sum(known) if known else NAN
 
 
-def _span(low: str, high: str) -> str:
+def interval_text(low: str, high: str) -> str:
+    """Return the ends of an interval in words, or a dash where there are none."""
     return low if low == rounding.DASH else f"{low} to {high}"
 
 

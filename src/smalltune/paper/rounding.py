@@ -2,7 +2,8 @@ r"""Rounding: the one place where a value becomes the digits that are printed.
 
 Every function takes a value and returns LaTeX without a unit. Shares are printed in percent with
 one decimal, differences of shares in percentage points with a sign, other metrics with three
-decimals, p-values with three (never as zero). Undefined is not zero: NaN and None print as a dash.
+decimals (fewer from ten on, so that a perplexity has four digits), p-values with three (never as
+zero). Undefined is not zero: NaN and None print as a dash.
 """
 
 import math
@@ -19,7 +20,8 @@ DASH = "--"
 CI = r"95\,\% interval"
 RULE = (
     "Shares are printed in percent with one decimal, differences of shares in percentage points "
-    "with one decimal, other metrics with three decimals, exact p-values with three decimals "
+    "with one decimal, other metrics with three decimals or, from ten on, four digits in all, "
+    "exact p-values with three decimals "
     "(four where three would round to the level of the test), durations with one decimal."
 )
 
@@ -35,8 +37,16 @@ def _dash(function: Callable[..., str]) -> Callable[..., str]:
 
 @_dash
 def score(value: float, *, percent: bool) -> str:
-    """Return a metric's value: `0.8123` is `81.2` in percent, else `0.812`."""
-    return _decimals(100 * value, 1) if percent else _decimals(value, 3)
+    """Return a metric's value: `0.8123` is `81.2` in percent, else `0.812`; `28395.6` is `28,400`.
+
+    What is no share has four digits, three of them decimals at most.
+    """
+    if percent:
+        return _decimals(100 * value, 1)
+    whole = len(str(int(abs(value))))
+    if whole > 4:
+        return _decimals(round(value, 4 - whole), 0)
+    return _decimals(value, min(3, 4 - whole))
 
 
 @_dash

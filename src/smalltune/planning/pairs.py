@@ -46,9 +46,8 @@ def check_pairs(
         unable = [repr(task.name) for task in asked if not _able(method, task)]
         if unable and (method.tasks or len(unable) == len(asked)):
             has = f"task {unable[0]} has" if len(unable) == 1 else f"tasks {', '.join(unable)} have"
-            what = (
-                "questions" if method.kind.uses_model else getattr(method.kind, "answers", "labels")
-            )
+            answers = _answers(method)
+            what = "questions" if answers == "any" else answers
             text = f"{method.name} answers with {what}, and the {has} none"
             problems.add(place if method.tasks else place[:2], text)
     problems.stop()
@@ -92,9 +91,16 @@ def _wanted(method: MethodSpec, task: TaskSpec) -> bool:
 
 
 def _able(method: MethodSpec, task: TaskSpec) -> bool:
-    if method.kind.uses_model:
+    answers = _answers(method)
+    if answers == "any":
         shows = method.kind.uses_rows and not method.kind.trains
-        return not shows or getattr(task.task, "asks", True)
-    if getattr(method.kind, "answers", "labels") == "labels":
-        return bool(getattr(task.task, "labels", None))
-    return getattr(task.task, "judged", None) == "text"
+        return not shows or bool(getattr(task.task, "asks", True))
+    if answers == "texts":
+        return getattr(task.task, "judged", None) == "text"
+    labelled = bool(getattr(task.task, "labels", None))
+    return labelled and (not method.kind.uses_model or getattr(task.task, "one_prompt", False))
+
+
+def _answers(method: MethodSpec) -> str:
+    usual = "any" if method.kind.uses_model else "labels"
+    return str(getattr(method.kind, "answers", usual))

@@ -10,7 +10,6 @@ drawn rows give it the seed axis.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -200,7 +199,9 @@ class _Builder:
             inputs = {**inputs, "weights": weights}
         spec = {**asked, "split": split, "seed": cell.seed}
         if method.uses_rows and not method.trains:
-            spec |= {"limit": cell.task.limit, "asked": self._asked(cell)}
+            spec |= {"limit": cell.task.limit}
+        if getattr(method, "shots", 0):
+            spec |= {"asked": self._asked(cell)}
         if decoding := cell.task.task.decoding_options():
             tokeniser = self.lock.models[cell.model.name].tokeniser
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
@@ -213,7 +214,7 @@ class _Builder:
         locked = self.lock.models[cell.model.name]
         longest = cell.task.task.decoding_options().get("longest", ANSWER)
         return {
-            "options": asdict(cell.task.task),
+            "options": {**cell.task.task.data_options(), **cell.task.task.prompt_options()},
             "chat": cell.model.chat,
             "tokeniser": locked.tokeniser,
             "max_length": self._length(locked),

@@ -13,6 +13,7 @@ import numpy as np
 from smalltune.core.plugins import load
 from smalltune.core.store import write_json
 from smalltune.data.splits import Row, draw
+from smalltune.models.lines import has_words
 from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["classify"]
@@ -57,7 +58,12 @@ def _copy(method: Any, asked: list[Row], out: Path) -> None:
     with (out / "predictions.jsonl").open("w", encoding="utf-8") as file:
         for row in asked:
             text = method.text(row.fields)
-            prediction = {"id": row.id, "text": text, "ended": True, "predicted": text or None}
+            prediction = {
+                "id": row.id,
+                "text": text,
+                "ended": True,
+                "predicted": text if has_words(text) else None,
+            }
             file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
     write_json(out / "labels.json", {"names": []})
     write_json(out / "facts.json", {"examples": len(asked), "train_examples": 0})

@@ -53,7 +53,7 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
             if shown and method.calibrated:
                 rows = calibrated(rows, shown.bias(model), answers)
         bench.meter.phase("save")
-        flops = _flops(model, encoded, answers)
+        flops = None if "decoding" in spec else _flops(model, encoded, answers)
         if trained:
             method.detach(model)
     ids = _ids(inputs["data"] / f"{spec['split']}.jsonl")
@@ -96,8 +96,11 @@ def _shared(segments: Segments, read: NDArray[Any]) -> int:
 
 
 def _writing(task: Any, spec: Mapping[str, Any], inputs: Inputs, bench: Bench) -> dict[str, Any]:
-    """Return what a task needs that writes or measures texts: how, and the tokeniser."""
-    if not task.decoding_fields:
+    """Return what a task needs that writes or measures texts: how, and the tokeniser.
+
+    A task that may write, but does not here, has no `decoding` in its question.
+    """
+    if not task.decoding_fields or "decoding" not in spec:
         return {}
     tokeniser = bench.tokeniser(inputs.sources["model"], spec["tokeniser"])
     return {"decoding": spec["decoding"], "tokeniser": tokeniser}

@@ -94,6 +94,24 @@ class _Items:
         """
         return np.array([self._weights(p) for p in self.predictions]).reshape(-1, len(self.names))
 
+    @cached_property
+    def answers(self) -> NDArray[np.float64]:
+        """The answer of every item, with all the weight; NaN in all where there is no valid one.
+
+        It need not be the likeliest name: a task may compare by something else (see `normalise`).
+        """
+        return np.array([self._sure(p) for p in self.predictions]).reshape(-1, len(self.names))
+
+    @property
+    def ended(self) -> list[bool]:
+        """Whether each text that was written came to its end."""
+        if any("ended" not in p for p in self.predictions):
+            raise EngineError(
+                "the predictions do not say whether they ended, as where nothing is written: leave "
+                "out the metrics of endings"
+            )
+        return [bool(p["ended"]) for p in self.predictions]
+
     @property
     def valid(self) -> list[bool]:
         """Whether each output is an answer that the task allows."""
@@ -102,16 +120,22 @@ class _Items:
         return [p["predicted"] is not None for p in self.predictions]
 
     def _weights(self, prediction: Mapping[str, Any]) -> list[float]:
-        if prediction.get("log_probs"):
-            return list(prediction["log_probs"])
+        return list(prediction.get("log_probs") or self._sure(prediction))
+
+    def _sure(self, prediction: Mapping[str, Any]) -> list[float]:
         said = prediction["predicted"]
-        if said not in self.names:
+        broken = np.isnan(prediction.get("log_probs") or [0.0]).any()
+        if said not in self.names or broken:
             return [np.nan] * len(self.names)
         return [0.0 if name == said else -np.inf for name in self.names]
 
 
 def _labels(items: _Items, dev: _Items | None) -> tuple[Any, ...]:
     return items.labels, items.log_probs, items.names
+
+
+def _answered_labels(items: _Items, dev: _Items | None) -> tuple[Any, ...]:
+    return items.labels, items.answers, items.names
 
 
 def _scaled_labels(items: _Items, dev: _Items | None) -> tuple[Any, ...]:
@@ -140,7 +164,13 @@ def _validity(items: _Items, dev: _Items | None) -> tuple[Any, ...]:
     return (items.valid,)
 
 
+def _endings(items: _Items, dev: _Items | None) -> tuple[Any, ...]:
+    return (items.ended,)
+
+
 JUDGED: Mapping[str, Callable[[_Items, _Items | None], tuple[Any, ...]]] = {
+    "answered labels": _answered_labels,
+    "endings": _endings,
     "labels": _labels,
     "likelihoods": _likelihoods,
     "scaled labels": _scaled_labels,

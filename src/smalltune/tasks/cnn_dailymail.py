@@ -21,7 +21,13 @@ class CNNDailyMail(Generation):
     prompt: str = "{article}\nSummary:"
     longest: int = 160
 
-    metrics: ClassVar[tuple[str, ...]] = ("rougeL", "rouge1", "rouge2", "invalid_rate")
+    metrics: ClassVar[tuple[str, ...]] = (
+        "rougeL",
+        "rouge1",
+        "rouge2",
+        "invalid_rate",
+        "unended_rate",
+    )
     more_metrics: ClassVar[tuple[str, ...]] = (
         "rougeLsum", "bleu", "chrf", "length_ratio", "distinct_1", "distinct_2",
     )  # fmt: skip

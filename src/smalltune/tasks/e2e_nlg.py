@@ -24,7 +24,7 @@ class E2E(Generation):
     stop: Literal["end", "line"] = "line"
 
     metrics: ClassVar[tuple[str, ...]] = (
-        "slot_error_rate", "bleu", "rougeL", "chrf", "invalid_rate",
+        "slot_error_rate", "bleu", "rougeL", "chrf", "invalid_rate", "unended_rate",
     )  # fmt: skip
     more_metrics: ClassVar[tuple[str, ...]] = (
         "slots_missing", "slots_invented", "length_ratio", "distinct_1", "distinct_2",

@@ -42,7 +42,7 @@ class SQuAD(Generation):
     extractive: bool = True
     stop: Literal["end", "line"] = "line"
 
-    metrics: ClassVar[tuple[str, ...]] = ("token_f1", "exact_match", "invalid_rate")
+    metrics: ClassVar[tuple[str, ...]] = ("token_f1", "exact_match", "invalid_rate", "unended_rate")
     more_metrics: ClassVar[tuple[str, ...]] = ("length_ratio",)
     hub: ClassVar[Mapping[str, str | None]] = {"rajpurkar/squad": None}
     splits: ClassVar[Mapping[str, str]] = {"train": "train", "test": "validation"}

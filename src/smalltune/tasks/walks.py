@@ -23,7 +23,13 @@ class Walks(Generation):
     longest: int = 128
     stop: Literal["end", "line"] = "line"
 
-    metrics: ClassVar[tuple[str, ...]] = ("slot_error_rate", "bleu", "chrf", "invalid_rate")
+    metrics: ClassVar[tuple[str, ...]] = (
+        "slot_error_rate",
+        "bleu",
+        "chrf",
+        "invalid_rate",
+        "unended_rate",
+    )
     more_metrics: ClassVar[tuple[str, ...]] = (
         "slots_missing", "slots_invented", "rougeL", "length_ratio", "distinct_1", "distinct_2",
     )  # fmt: skip

@@ -22,7 +22,13 @@ class XSum(Generation):
     longest: int = 64
     stop: Literal["end", "line"] = "line"
 
-    metrics: ClassVar[tuple[str, ...]] = ("rougeL", "rouge1", "rouge2", "invalid_rate")
+    metrics: ClassVar[tuple[str, ...]] = (
+        "rougeL",
+        "rouge1",
+        "rouge2",
+        "invalid_rate",
+        "unended_rate",
+    )
     more_metrics: ClassVar[tuple[str, ...]] = (
         "rougeLsum", "bleu", "chrf", "length_ratio", "distinct_1", "distinct_2",
     )  # fmt: skip

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "BOTH", "COLOURS", "WIDTH", "canvas", "label_feet", "place_title", "save", "style", "tint",
-    "title", "titled",
+    "BOTH", "COLOURS", "FEW", "WIDTH", "canvas", "label_feet", "place", "place_title", "save",
+    "style", "tint", "title", "titled",
 ]  # fmt: skip
 
 WIDTH = 3.3
@@ -28,6 +28,9 @@ HIGH = 7.0
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours, which people with any common colour blindness can tell apart."""
+
+FEW = 3
+"""Up to so many seeds, an interval over them may be far wider than all that was seen."""
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
@@ -62,16 +65,21 @@ SETTINGS: Any = {  # names of Matplotlib's own
 
 
 TITLES: ContextVar[Mapping[str, str]] = ContextVar("TITLES", default={})  # noqa: B039
+PLACES: ContextVar[Mapping[str, str]] = ContextVar("PLACES", default={})  # noqa: B039
 
 
 @contextlib.contextmanager
-def titled(titles: Mapping[str, str]) -> Iterator[None]:
-    """Draw inside this with titles for the names of methods: `lora` becomes `LoRA`."""
-    before = TITLES.set(titles)
+def titled(titles: Mapping[str, str], places: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Draw inside this with titles for the names of methods: `lora` becomes `LoRA`.
+
+    `places` are those of tasks and models.
+    """
+    before = TITLES.set(titles), PLACES.set(places or {})
     try:
         yield
     finally:
-        TITLES.reset(before)
+        TITLES.reset(before[0])
+        PLACES.reset(before[1])
 
 
 def title(name: str) -> str:
@@ -79,8 +87,14 @@ def title(name: str) -> str:
     return TITLES.get().get(name, name)
 
 
+def place(name: str) -> str:
+    """Return what the paper calls a task or a model; outside of a paper that is its name."""
+    return PLACES.get().get(name, name)
+
+
 def place_title(models: Sequence[str], model: str, task: str) -> str:
     """Return what stands above a panel: the task, and the model where there are several."""
+    model, task = place(model), place(task)
     return f"{model}, {task}" if len(models) > 1 and model != "-" else task
 
 

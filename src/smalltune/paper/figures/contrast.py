@@ -6,7 +6,7 @@ from typing import Any
 from smalltune.analysis.contrasts import Contrast, declared
 from smalltune.analysis.results import Results
 from smalltune.core.plugins import load
-from smalltune.paper.figures import COLOURS, canvas, style, title
+from smalltune.paper.figures import COLOURS, canvas, place, style, title
 
 __all__ = ["draw"]
 
@@ -62,7 +62,7 @@ def _name(one: Contrast, rows: list[Contrast]) -> str:
     a, b = title(one.a), title(one.b)
     places = [f"{a} {MINUS} {b}"] if len(a + b) < LONG else [a, f"{MINUS} {b}"]
     if len({row.task for row in found}) > 1:
-        places.append(one.estimate.task)
+        places.append(place(one.estimate.task))
     if len({row.model for row in found}) > 1:
-        places.append(one.estimate.model)
+        places.append(place(one.estimate.model))
     return "\n".join(places)

@@ -1,0 +1,177 @@
+r"""Moved: how far training moves each task from what the base does by itself.
+
+Only in a study without declared contrasts, which describes and judges nothing. Each trained method
+is set beside the base as it is, in each task's own measure, with the interval of the difference; a
+sentence (`\movedTasksFull`) lists the tasks whose interval excludes zero, and those where it does
+not. The intervals are not corrected for their number, and the sentence says so.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smalltune.analysis.contrasts import Contrast, contrast
+from smalltune.analysis.intervals import Estimate
+from smalltune.analysis.results import Results
+from smalltune.paper import rounding
+from smalltune.paper.escape import Tex, escape
+from smalltune.paper.measures import interval_text
+from smalltune.paper.naming import Names, enumerate_words, inline
+from smalltune.paper.numbers import Number, Numbers, macro_name
+from smalltune.paper.tables import cell, place_heading, table
+from smalltune.paper.view import MethodView, StudyView
+
+__all__ = ["Move", "add_moves", "moved_sentences", "moved_table"]
+
+BASE = "zero_shot"  # the method that asks the base as it is
+
+UNCORRECTED = "These intervals stand each for itself and are not corrected for their number."
+
+
+@dataclass(frozen=True)
+class Move:
+    """A trained method (`method`) minus the base as it is (`base`) on one task of one model.
+
+    `better` is the measure's good direction; `name` is that of the difference's number.
+    """
+
+    method: MethodView
+    base: MethodView
+    difference: Estimate
+    better: str
+    name: str
+
+    @property
+    def where(self) -> str:
+        """Where the interval lies: "good" or "bad" side of zero, "off" it, "on" it or "none"."""
+        low, high = self.difference.low, self.difference.high
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return "none"
+        if low <= 0 <= high:
+            return "on"
+        if self.better == "neither":
+            return "off"
+        return "good" if (low > 0) == (self.better == "higher") else "bad"
+
+
+def add_moves(
+    view: StudyView, results: Results, contrasts: Sequence[Contrast], numbers: Numbers
+) -> tuple[Move, ...]:
+    """Add differences, intervals and sentences; nothing where there are declared `contrasts`."""
+    base = next((m for m in view.methods if m.method == BASE), None)
+    if contrasts or base is None or "test" not in results.splits:
+        return ()
+    made = []
+    for method in (m for m in view.methods if m.trains and m.starts_at_base):
+        for model, name, task in results.cells:
+            if name == method.name and (model, base.name, task) in results.cells:
+                found = _move(view, results, numbers, method, base, model, task)
+                made += [found] if found else []
+    for (method_name, model), own in _grouped(made).items():
+        said = _sentence(view, own)
+        keys = tuple(dict.fromkeys(key for one in own for key in one.difference.keys))
+        name = Names(view).of("movedTasks", method_name, model=model)
+        what = f"tasks by the interval of {method_name} minus {base.name}"
+        value = {one.difference.task: one.where for one in own}
+        numbers.add(Number(name, value, rf"{said}\xspace", what, keys=keys, body=True))
+    return tuple(made)
+
+
+def moved_sentences(view: StudyView, moves: Sequence[Move]) -> tuple[Tex, ...]:
+    """Return the macro of each sentence."""
+    names = Names(view)
+    return tuple(
+        Tex(rf"\{names.of('movedTasks', method, model=model)}") for method, model in _grouped(moves)
+    )
+
+
+def moved_table(view: StudyView, moves: Sequence[Move], numbers: Numbers) -> Tex | None:
+    """Return both scores, their difference and its interval for each task."""
+    if not moves:
+        return None
+    names, rows = Names(view), []
+    several = len(_grouped(moves)) > 1
+    before = ""
+    for one in moves:
+        at = one.difference
+        heading = place_heading(view, at.task, at.model)
+        if several and (place := f"{escape(one.method.title)}, {escape(at.model)}") != before:
+            rows.append([place])
+            before = place
+        scores = [
+            cell(numbers, names.of(at.metric, m.name, task=at.task, model=at.model))
+            for m in (one.base, one.method)
+        ]
+        title = str(escape(view.metric(at.metric).title))
+        found = [cell(numbers, one.name), cell(numbers, f"{one.name}Interval")]
+        rows.append([heading, title, *scores, *found])
+    caption = (
+        "What training changes in each task's primary measure, on test: the base as it is, the "
+        r"trained method, and their difference with its \intervalLevel{} interval (percentage "
+        f"points for what is given in percent). {UNCORRECTED}"
+    )
+    trained = "Trained" if several else str(escape(moves[0].method.title))
+    head = ["", "Measure", str(escape(moves[0].base.title)), trained, "Difference", "Interval"]
+    return table("moved", caption, "llrrrr", head, rows, wide=True)
+
+
+def _move(
+    view: StudyView,
+    results: Results,
+    numbers: Numbers,
+    method: MethodView,
+    base: MethodView,
+    model: str,
+    task: str,
+) -> Move | None:
+    metric = view.metric(view.primary_of(task))
+    sides = [results.sample(model, m.name, task, "test", metric.name) for m in (method, base)]
+    if not all(side.items for side in sides):
+        return None
+    at = contrast(*sides).estimate
+    name = Names(view).of("moved", method.name, task=task, model=model)
+    what = f"{metric.title} of {method.name} minus {base.name} on test of {task}"
+    low, value, high = (
+        rounding.difference(number, percent=metric.percent)
+        for number in (at.low, at.value, at.high)
+    )
+    unit = "points" if metric.percent else ""
+    numbers.add(Number(name, at.value, value, what, unit, at.keys))
+    said, both = f"95 % interval of: {what}", [at.low, at.high]
+    numbers.add(
+        Number(macro_name(name, "interval"), both, interval_text(low, high), said, unit, at.keys)
+    )
+    return Move(method, base, at, metric.better, name)
+
+
+def _grouped(moves: Sequence[Move]) -> dict[tuple[str, str], list[Move]]:
+    """Return the moves by method and model."""
+    found: dict[tuple[str, str], list[Move]] = {}
+    for one in moves:
+        found.setdefault((one.method.name, one.difference.model), []).append(one)
+    return found
+
+
+_SAID = {
+    "good": "lies on the good side of zero for {}",
+    "bad": "lies on the bad side of zero for {}",
+    "off": "excludes zero for {}, of whose measure neither side is good",
+    "on": "holds zero for {}",
+    "none": "is not defined for {}",
+}
+
+
+def _sentence(view: StudyView, moves: Sequence[Move]) -> Tex:
+    """Return on which side of zero the interval of each task lies, or that it holds zero."""
+    one = moves[0]
+    model = ""
+    if len(view.models) > 1:
+        known = {m.name: m.title for m in view.models}
+        model = f" with {escape(known.get(one.difference.model, one.difference.model))}"
+    parts = []
+    for where, said in _SAID.items():
+        titles_of = [view.task(m.difference.task).title for m in moves if m.where == where]
+        parts += [said.format(enumerate_words(titles_of))] * bool(titles_of)
+    titles = [escape(inline(m.title)) for m in (one.method, one.base)]
+    start = f"The interval of {titles[0]} minus {titles[1]}{model}"
+    return Tex(f"{start} {'; it '.join(parts)}. {UNCORRECTED}")
