@@ -59,7 +59,7 @@ def test_no_answer_is_never_the_first_label():
     assert value("macro_f1", [0, 0, 1], scores, ["a", "b"]) == pytest.approx(1 / 2)
 
 
-@pytest.mark.parametrize("name", ["nll", "brier", "ece", "ece_scaled"])
+@pytest.mark.parametrize("name", ["brier", "ece", "ece_scaled"])
 def test_a_broken_item_does_not_take_the_value_from_the_others(name):
     gold, said = [0, 1, 1, 0, 1], [0, 1, 0, 0, 1]
     scores = log_probs(said, 2)
@@ -72,7 +72,15 @@ def test_a_broken_item_does_not_take_the_value_from_the_others(name):
     assert math.isnan(value(name, [0, 1], log_probs([-1, -1], 2), ["a", "b"]))
 
 
-@pytest.mark.parametrize("name", ["nll", "brier", "ece", "ece_scaled"])
+def test_a_likelihood_that_one_item_lacks_is_undefined():
+    scores = log_probs([0, 2, 1])
+    assert math.isfinite(value("nll", [0, 2, 2], scores, list("abc")))
+    for row in ([np.nan] * 3, [0.0, -np.inf, -np.inf]):
+        more = np.insert(scores, 1, row, axis=0)
+        assert math.isnan(value("nll", [0, 0, 2, 2], more, list("abc")))
+
+
+@pytest.mark.parametrize("name", ["brier", "ece", "ece_scaled"])
 def test_an_answer_that_was_written_has_no_probability(name):
     never = -np.inf
     written = np.array([[0.0, never, never], [never, 0.0, never]])

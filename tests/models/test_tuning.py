@@ -14,13 +14,13 @@ from smalltune.models.loading import fingerprint, load_model
 
 FAMILIES = ("qwen2", "qwen2-untied", "qwen3", "llama2", "llama3", "deepseek-v2", "deepseek-v3")
 ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj"}
-LATENT = {"kv_a_proj_with_mqa", "kv_b_proj", "o_proj", "experts", "base_layer", "gate"}
 MLP = {"gate_proj", "up_proj", "down_proj"}
+LATENT = MLP | {"kv_a_proj_with_mqa", "kv_b_proj", "o_proj", "experts", "base_layer"}
 LAYERS = {
     "deepseek-v2": LATENT | {"q_proj"},
     "deepseek-v3": LATENT | {"q_a_proj", "q_b_proj"},
 }
-"""Of a mixture PEFT takes the experts and their router instead of the plain layers of the MLP."""
+"""Of a mixture also its stacked experts, but not the router."""
 
 
 def some():

@@ -17,7 +17,7 @@ class NegativeLogLikelihood(LabelMetric):
     The log-probabilities are taken as they are: the prediction has normalised them over the
     labels. Unlike accuracy it sees confidence, so it tells methods apart where accuracy ties. An
     item whose labels have no probabilities (see `calibration.weighed`: broken numbers, or an answer
-    that was written) is left out, and `invalid_rate` tells how many broke; NaN where all are.
+    that was written) has none, NaN, and with it the mean; `invalid_rate` tells how many broke.
     """
 
     name: ClassVar[str] = "nll"
@@ -29,14 +29,8 @@ class NegativeLogLikelihood(LabelMetric):
 
     @staticmethod
     def items(gold: Sequence[int], log_probs: Any, names: Sequence[str]) -> Stats:
-        """Return [items, 2]: the nats of each item's gold label, negated, and one if it counts."""
+        """Return [items, 1]: the negative log-likelihood of each item's gold label, in nats."""
         scores = np.asarray(log_probs, dtype=np.float64).reshape(len(gold), len(names))
         at = np.asarray(gold, dtype=np.int64)[:, None]
         counts = calibration.weighed(scores, len(names))[:, None]
-        nats = 0.0 - np.take_along_axis(scores, at, axis=1)  # and not -0.0
-        return np.concatenate([np.where(counts, nats, 0.0), counts], axis=1)
-
-    @staticmethod
-    def combine(stats: Stats) -> Stats:
-        """Return the mean over the items that count."""
-        return calibration.of_weighed(stats)[..., 0]
+        return np.where(counts, 0.0 - np.take_along_axis(scores, at, axis=1), np.nan)
