@@ -45,6 +45,9 @@ PAIRS = [
 ]
 
 
+MERGED = [pair for pair in PAIRS if hasattr(pair.values[0], "merge")]
+
+
 def data():
     rng = np.random.default_rng(5)
     return Segments.of([rng.integers(1, 99, size=10) for _ in range(32)], [5] * 32, [0] * 32)
@@ -149,10 +152,8 @@ def test_what_is_saved_and_loaded_predicts_the_same_to_the_bit(method, family):
     )
 
 
-@pytest.mark.parametrize(("method", "family"), PAIRS)
+@pytest.mark.parametrize(("method", "family"), MERGED)
 def test_merged_into_the_base_it_predicts_the_same_within_rounding(method, family):
-    if not hasattr(method, "merge"):
-        pytest.skip("it cannot be merged: its card says so")
     model = load_model(folder_of(family))
     method().load(model, life(method, family).folder)
     kinds = {type(m) for m in load_model(folder_of(family)).modules()}
@@ -197,7 +198,7 @@ def test_a_detached_method_leaves_nothing_behind(method, family):
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
-def test_plain_transformers_or_peft_load_what_is_saved(method, family, tmp_path):
+def test_plain_transformers_or_peft_load_what_is_saved_in_their_form(method, family, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
@@ -211,7 +212,8 @@ def test_plain_transformers_or_peft_load_what_is_saved(method, family, tmp_path)
         shutil.copytree(found.folder, tmp_path / "saved", dirs_exist_ok=True)
         plain = AutoModelForCausalLM.from_pretrained(tmp_path / "saved")
     else:
-        pytest.skip("only smalltune opens it: its card says so")
+        assert files <= {"trained.safetensors", "method.json", "adapter_model.safetensors"}
+        return  # stored in smalltune's own form, which neither of the two opens
     with torch.no_grad():
         logits = plain.eval()(input_ids=ids).logits
         if found.logits is None:  # what the engine gives for the same tokens behind the front
