@@ -50,8 +50,8 @@ bench: setup  ## measure against the usual tools (QUICK=1 tries it, ONLY=name ch
 	@tools/bench.sh $(if $(QUICK),--quick) $(addprefix --only=,$(ONLY)) $(if $(AGAIN),--again) \
 	  $(if $(DATA),--data $(DATA)) $(if $(CHECKPOINTS),--checkpoints $(CHECKPOINTS))
 
-bases-report: setup  ## write bases/REPORT.md and its figures from stored measurements
-	.venv/bin/python bases/yardsticks.py
+bases-report: setup  ## write bases/REPORT.md and its figures from what is kept of the trainings
+	.venv/bin/python bases/keep.py
 	.venv/bin/python bases/report.py
 
 clean:  ## remove .venv and caches; keeps studies and the store

@@ -1,4 +1,4 @@
-"""The model card of a base: all that it says is read from the store, from corpus.json and
+"""The model card of a base: all that it says is read from its record, from corpus.json and
 measured.json; the figures of the prose are none."""
 
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from compute import flops_per_token, share_of_peak
-from origin import decontamination, held_out, same_text, sources
-from trained import Trained
+from origin import corpus_of, decontamination, held_out, same_text, sources
+from records import Record
 
 __all__ = ["card", "samples"]
 
@@ -66,7 +66,7 @@ Nothing was found of {nothing}.
 **Training.** {steps:,} steps, {tokens:,} tokens ({epochs}), batches of {batch_size} x {length} tokens; {optimiser} with a peak
 learning rate of {learning_rate:g}, warm-up over {warmup:.0%} of the steps, then {schedule}; weight decay {weight_decay:g}, seed {seed}.
 
-**Compute.** {seconds:,.0f} seconds on {place}: {speed:,.0f} tokens/s. A token of training takes {flops:.1f} MFLOP
+**Compute.** {seconds:,.0f} CPU seconds on {place}: {speed:,.0f} tokens a second of a core. A token of training takes {flops:.1f} MFLOP
 in closed form (six operations for each active weight and each of the output head, and attention), {whole:.2f} PFLOP in all.{peak}
 
 ![Training loss](loss.png)
@@ -87,18 +87,18 @@ instructions. It has read English only. Nothing it writes should be relied on; i
 """
 
 
-def card(base: Trained, corpus: Mapping[str, Any], written: list[str]) -> str:
-    """Return the card; `written` are the samples.
+def card(base: Record, root: Path, written: list[str]) -> str:
+    """Return the card; `root` holds corpus.json and measured.json, `written` are the samples.
 
     Raises DataError when corpus.json is about another text than the one that was trained on.
     """
+    corpus = corpus_of(root)
     same_text(base, corpus)
-    said, spec, facts = base.study.spec.tasks[0].said, base.job.spec, base.facts
+    spec, facts = base.spec, base.facts
     style, owner, theirs = STYLES[base.config["architectures"][0]]
-    splits = base.results.data_facts(base.trial.task)["splits"]
     found = _estimate(base)
     flops = flops_per_token(base.config, base.counts["active"], base.length)
-    share = share_of_peak(base)
+    share = share_of_peak(base, root)
     whole = base.counts["active"] == base.counts["inner"]
     return CARD.format(
         **{k: base.config[k] for k in ("vocab_size", "max_position_embeddings")},
@@ -115,7 +115,7 @@ def card(base: Trained, corpus: Mapping[str, Any], written: list[str]) -> str:
         length=base.length,
         dtype=spec["dtype"],
         data=sources(corpus),
-        **{split: splits[split]["rows"] for split in ("train", "dev", "test")},
+        **{split: base.documents[split] for split in ("train", "dev", "test")},
         held=held_out(corpus),
         steps=facts["steps"],
         tokens=facts["tokens"],
@@ -124,7 +124,7 @@ def card(base: Trained, corpus: Mapping[str, Any], written: list[str]) -> str:
         schedule=_decay(spec["training"]["schedule"]),
         weight_decay=spec["training"]["weight_decay"],
         seed=spec["seed"],
-        seconds=base.seconds,
+        seconds=base.cpu_seconds,
         place=_place(base.made),
         speed=base.speed,
         flops=flops / 1e6,
@@ -141,7 +141,7 @@ def card(base: Trained, corpus: Mapping[str, Any], written: list[str]) -> str:
         new=NEW_TOKENS,
         samples="\n".join(f"> {text}\n>" for text in written),
         millions=facts["tokens"] / 1e6,
-        licence=said.licence,
+        licence=base.licence,
     )
 
 
@@ -163,7 +163,7 @@ def samples(folder: Path) -> list[str]:
     return made
 
 
-def _estimate(base: Trained) -> Any:
+def _estimate(base: Record) -> Any:
     from smalltune.analysis.intervals import estimate
 
     return estimate(base.sample())

@@ -1,16 +1,17 @@
 """What a training computes, and the most this machine could: `python bases/compute.py [THREADS]`.
 
 Measures the matrix products that NumPy's and PyTorch's library does in a second and stores it in
-measured.json. Run it while nothing else runs. A card then says which share the training reached.
+measured.json. A card then says which share the training reached.
 """
 
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from measured import known, note
-from trained import HERE, Trained
+from records import HERE, Record
 
 __all__ = ["flops_per_token", "share_of_peak"]
 
@@ -34,9 +35,12 @@ def flops_per_token(config: Mapping[str, Any], active: int, length: int) -> floa
     return float(3 * (linear + attention))
 
 
-def share_of_peak(base: Trained) -> float | None:
-    """Return which share of the measured peak a training reached; None when none is measured."""
-    peak = known(base.study.folder.parent, "peak", _place(base.made))
+def share_of_peak(base: Record, root: Path) -> float | None:
+    """Return which share of the measured peak a training reached; None when none is measured.
+
+    `root` is the folder of measured.json.
+    """
+    peak = known(root, "peak", _place(base.made))
     if not peak:
         return None
     needed = flops_per_token(base.config, base.counts["active"], base.length)
@@ -47,14 +51,15 @@ def measure(threads: int) -> float:
     """Return the most float32 operations a second that matrix products reached in a few seconds."""
     import torch
 
+    clock = time.thread_time if threads == 1 else time.perf_counter  # not what others take
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
     best, end = float("inf"), time.perf_counter() + SECONDS
     while time.perf_counter() < end:
-        began = time.perf_counter()
+        began = clock()
         a @ b
-        best = min(best, time.perf_counter() - began)
+        best = min(best, clock() - began)
     return 2 * SIDE**3 / best
 
 

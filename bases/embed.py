@@ -12,8 +12,9 @@ from pathlib import Path
 
 from card import card, samples
 from curves import draw
-from origin import corpus_of
-from trained import HERE, Trained, trained
+from keep import keep_base
+from records import HERE
+from trained import Trained, trained
 
 from smalltune.core.errors import SmalltuneError
 
@@ -24,30 +25,21 @@ TARGET = HERE.parent / "src" / "smalltune" / "embedded" / "models"
 
 def embed(base: Trained, target: Path) -> Path:
     """Write the base's folder below `target` and return it."""
-    folder = target / base.name
+    folder, root = target / base.name, base.study.folder.parent
+    keep_base(base, root)
     folder.mkdir(parents=True, exist_ok=True)
     for path in base.source.iterdir():
         shutil.copyfile(path, folder / path.name)
     config = base.config | {"dtype": "bfloat16"}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     write_weights(base.weights() / "model.safetensors", folder)
-    losses = [row["loss"] for row in base.log]
+    record = base.record
     facts = {
-        "train": base.facts,
-        "test": base.study.store.read_json(base.trial.evaluations["test"].key, "facts.json")[
-            "values"
-        ],
-        "seconds": base.seconds,
-        "resumed_from": base.made["resumed_from"],
-        "threads": base.made["threads"],
-        "machine": base.made["machine"],
-        "packages": base.made["packages"],
-        "losses": losses[9::10],
-        "spec": dict(base.job.spec),
+        name: getattr(record, name) for name in ("key", "spec", "facts", "cpu_seconds", "made")
     }
     (folder / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
-    draw({base.name: losses}, folder / "loss.png", "Training loss (nats per token)")
-    text = card(base, corpus_of(base.study.folder.parent), samples(folder))
+    draw({base.name: record.losses}, folder / "loss.png", "Training loss (nats per token)")
+    text = card(record, root, samples(folder))
     (folder / "README.md").write_text(text, encoding="utf-8")
     return folder
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trained import Trained
+from records import Record
 
 from smalltune.core.errors import DataError
 
@@ -22,11 +22,9 @@ def corpus_of(root: Path) -> dict[str, Any]:
     return found
 
 
-def same_text(base: Trained, corpus: Mapping[str, Any]) -> None:
+def same_text(base: Record, corpus: Mapping[str, Any]) -> None:
     """Raise DataError unless corpus.json is about the text that a base was trained on."""
-    used = base.job.inputs["tokens"].inputs["data"].spec["files"]
-    made = {shard["sha256"] for shard in corpus["shards"].values()}
-    if {digest for each in used.values() for digest in each} != made:
+    if set(base.shards) != {shard["sha256"] for shard in corpus["shards"].values()}:
         raise DataError(
             f"corpus.json is not about the text that {base.name} was trained on: make the corpus "
             "again (`python bases/corpus.py`), or train the base on it"

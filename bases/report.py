@@ -1,21 +1,22 @@
-"""Write REPORT.md and its figures from what is stored: `make bases-report`.
+"""Write REPORT.md and its figures from what is kept: `make bases-report`.
 
-The stores of the bases' studies hold the trainings and their scores, measured.json what
-yardsticks.py and compute.py measured. Nothing is trained here and no number is typed.
+records/ holds what keep.py took from the stores, measured.json what was measured beside them.
+Nothing is trained here and no number is typed.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pilot
+import transfer
 from compute import share_of_peak
 from curves import draw
 from measured import known
-from trained import BASES, HERE, Trained, finished
-from transfer import transfer
-from yardsticks import question
+from records import BASES, HERE, Record, kept, question
 
 __all__ = ["report"]
 
@@ -35,43 +36,55 @@ with its interval, and all test documents in one file.
 """  # noqa: E501
 
 
-def report(root: Path, study: Path, pilot: Path) -> str:
-    """Return the report on the bases in `root` and draw their losses there.
-
-    `study` is the folder of the transfer study, `pilot` that of the optimisers' comparison.
-    """
-    bases, reasons = finished(root)
-    parts = [HEAD, "## Size and training\n", _training(bases)]
-    parts += [f"{name}: {reason}\n" for name, reason in reasons.items()]
+def report(root: Path) -> str:
+    """Return the report on the bases in `root` and draw their losses there."""
+    bases = kept(root)
+    there = {base.name for base in bases}
+    parts = [HEAD, "## Size and training\n", _training(bases, root)]
+    parts += [
+        f"{name}: not trained yet: `smalltune run bases/{name}`\n"
+        for name in BASES
+        if name not in there
+    ]
     if bases:
-        losses = {base.name: [row["loss"] for row in base.log] for base in bases}
+        losses = {base.name: base.losses for base in bases}
         draw(losses, root / "loss.png", "Training loss (nats per token)")
         parts += [_alike(bases), "![Training losses](loss.png)\n"]
         parts += ["## Held-out text\n", YARDSTICKS, _held_out(bases, root)]
         parts += [text for base in bases if (text := _experts(base, root))]
-    parts += ["## Transfer\n", transfer(study, root / "transfer.png")]
-    parts += ["## Which optimiser\n", _pilot(pilot)]
+    told, command = _study(root, "bases-transfer"), "`smalltune run studies/bases-transfer`"
+    figure = root / "transfer.png"
+    parts += ["## Transfer\n"]
+    parts += [transfer.section(told, figure, command) if told else f"Not run yet: {command}\n"]
+    told = _study(root, "optimiser-pilot")
+    parts += ["## Which optimiser\n"]
+    parts += [pilot.table(told) if told else "Not run yet: `smalltune run bases/optimiser-pilot`\n"]
     return "\n".join(parts)
 
 
-def _training(bases: Sequence[Trained]) -> str:
+def _study(root: Path, name: str) -> Any:
+    path = root / "records" / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _training(bases: Sequence[Record], root: Path) -> str:
     rows = []
     for base in bases:
         sizes = " | ".join(f"{base.counts[k]:,}" for k in ("total", "inner", "active"))
-        peak = share_of_peak(base)
+        peak = share_of_peak(base, root)
         rows.append(
-            f"| {base.name} | {sizes} | {base.facts['tokens']:,} | {base.seconds / 60:,.0f} | "
+            f"| {base.name} | {sizes} | {base.facts['tokens']:,} | {base.cpu_seconds / 60:,.0f} | "
             f"{base.speed:,.0f} | {f'{peak:.0%}' if peak else 'not measured'} |"
         )
-    head = "| base | parameters | besides embeddings | of these active | tokens | minutes | "
-    rule = f"tokens/s | of the matmul peak |\n|---|{'---:|' * 7}\n"
+    head = "| base | parameters | besides embeddings | of these active | tokens | CPU minutes | "
+    rule = f"tokens a CPU second | of the matmul peak |\n|---|{'---:|' * 7}\n"
     return head + rule + "\n".join(rows) + "\n"
 
 
-def _alike(bases: Sequence[Trained]) -> str:
+def _alike(bases: Sequence[Record]) -> str:
     """Return whether the bases saw the same tokens, and how far their sizes lie apart."""
     same = len({question(base) for base in bases}) == 1
-    rules = len({str(base.job.spec["training"]) for base in bases}) == 1
+    rules = len({str(base.spec["training"]) for base in bases}) == 1
     active = [base.counts["active"] for base in bases]
     saw = "the same tokens in the same order" if same else "**not** the same tokens"
     taught = "the same" if rules else "**different**"
@@ -81,7 +94,7 @@ def _alike(bases: Sequence[Trained]) -> str:
     )
 
 
-def _held_out(bases: Sequence[Trained], root: Path) -> str:
+def _held_out(bases: Sequence[Record], root: Path) -> str:
     from smalltune.analysis.contrasts import contrast
     from smalltune.analysis.intervals import estimate
 
@@ -91,7 +104,7 @@ def _held_out(bases: Sequence[Trained], root: Path) -> str:
         stored = known(root, "yardsticks", question(base))
         cells = [base.name, _with_interval(estimate(sample))]
         if stored is None:
-            cells += ["not measured: `python bases/yardsticks.py`", "", "", "", ""]
+            cells += ["not measured: `python bases/keep.py`", "", "", "", ""]
         else:
             ngram, xz = (_beside(sample, stored, name) for name in ("ngram", "xz"))
             gap = contrast(sample, ngram).estimate
@@ -113,8 +126,8 @@ def _beside(sample: Any, stored: dict[str, Any], name: str) -> Any:
     return replace(sample, method=name, stats=stats, items=tuple(stored["items"]), keys=())
 
 
-def _experts(base: Trained, root: Path) -> str:
-    stored = known(root, "experts", base.job.key)
+def _experts(base: Record, root: Path) -> str:
+    stored = known(root, "experts", base.key)
     if not stored:
         return ""
     width = len(next(iter(stored.values())))
@@ -126,43 +139,19 @@ def _experts(base: Trained, root: Path) -> str:
     return (
         f"### How {base.name} uses its experts\n\n"
         f"Shares of the router's choices on the held-out test documents; even would be "
-        f"{1 / width:.1%} each, the least used expert has {least:.1%}. Nothing in the training "
-        f"asks for balance.\n\n"
+        f"{1 / width:.1%} each, the least used expert has {least:.1%}. {_balance(base)}\n\n"
         f"| layer | {' | '.join(f'expert {i + 1}' for i in range(width))} |\n"
         f"|---|{'---:|' * width}\n" + "\n".join(rows) + "\n"
     )
 
 
-def _pilot(folder: Path) -> str:
-    """Return the table of the pilot: bits per byte on dev, a row per arm, a column per base."""
-    import smalltune as st
-    from smalltune.analysis.intervals import estimate
-    from smalltune.core.errors import SmalltuneError
-
-    command = f"`smalltune run bases/{folder.name}`"
-    try:
-        results = st.load(folder).results()
-    except SmalltuneError as error:
-        return f"Not run yet: {command} (now: {error})\n"
-    if not any(True for _ in results.stored()):
-        return f"Not run yet: {command}\n"
-    rows = []
-    for method in results.methods:
-        trials = [t for t in results.trials if t.method == method]
-        asked = next((s for t in trials if (s := results.settings(t))), {})
-        samples = [
-            results.sample(model, method, results.tasks[0], "dev", results.primary)
-            for model in results.models
-        ]
-        cells = [f"{estimate(s).value:.3f}" if s.seeds else "not run" for s in samples]
-        rows.append(
-            f"| {asked.get('optimiser', '-')} | {asked.get('learning_rate', '-')} | "
-            f"{' | '.join(cells)} |"
-        )
-    head = f"| optimiser | learning rate | {' | '.join(results.models)} |\n"
-    rule = f"|---|---:|{'---:|' * len(results.models)}\n"
-    return f"Bits per byte on dev after a short training, one seed:\n\n{head}{rule}" + (
-        "\n".join(rows) + "\n"
+def _balance(base: Record) -> str:
+    step = base.spec["method"]["options"].get("balance")
+    if not step:
+        return "Nothing in the training asks for balance."
+    return (
+        f"In training a correction that the router adds to its scores moves by {step:g} a step "
+        "towards balance; no term of the loss asks for it."
     )
 
 
@@ -172,13 +161,10 @@ def _with_interval(found: Any) -> str:
 
 
 def main() -> None:
-    """Write REPORT.md; leave the one that stands when no base can be read."""
-    bases, reasons = finished(HERE)
-    if not bases:
-        sys.exit("\n".join(f"{name}: {reasons[name]}" for name in BASES))
-    studies = HERE.parent / "studies"
-    text = report(HERE, studies / "bases-transfer", HERE / "optimiser-pilot")
-    (HERE / "REPORT.md").write_text(text, encoding="utf-8")
+    """Write REPORT.md; leave the one that stands when nothing is kept."""
+    if not kept(HERE):
+        sys.exit("no base is kept yet: `smalltune run bases/NAME`, then `python bases/keep.py`")
+    (HERE / "REPORT.md").write_text(report(HERE), encoding="utf-8")
     print(HERE / "REPORT.md")
 
 

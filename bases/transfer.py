@@ -1,6 +1,6 @@
-"""What the bases are worth on a task: full fine-tuning beside the same architecture from scratch,
-as far as the study's results are stored."""
+"""What the bases are worth on a task: full fine-tuning beside training from scratch."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,50 +8,62 @@ from typing import Any
 import numpy as np
 from curves import draw
 
-from smalltune.core.errors import SmalltuneError
-
-__all__ = ["transfer"]
+__all__ = ["section", "told"]
 
 POINTS = 0.04
 BEST = 0.78
 """What the project aims at: this much gained by each base, and this accuracy by the best."""
 
 
-def transfer(study: Path, figure: Path) -> str:
-    """Return the section of the report and draw the losses; says so when nothing is stored."""
-    import smalltune as st
-
-    command = f"`smalltune run studies/{study.name}`"
-    try:
-        results = st.load(study).results()
-    except SmalltuneError as error:
-        return f"Not run yet: {command} (now: {error})\n"
-    if not any(True for _ in results.stored()):
-        return f"Not run yet: {command}\n"
-    lines = [_table(results), _aims(results), _curves(results, figure)]
-    if results.missing:
-        trials = sorted({gap.trial for gap in results.missing})
-        lines.append(f"Missing: {len(trials)} trials ({trials[0]}, ...): {command}\n")
-    return "\n".join(lines)
-
-
-def _table(results: Any) -> str:
+def told(results: Any) -> dict[str, Any]:
+    """Return what the report says of the study's results; undefined numbers are None."""
     from smalltune.analysis.contrasts import declared
     from smalltune.analysis.intervals import estimates
 
-    rows = []
     found = [e for e in estimates(results) if e.metric == results.primary]
+    arms = []
     for one in sorted(found, key=lambda e: results.models.index(e.model)):
         trials = [t for t in results.trials if (t.model, t.method) == (one.model, one.method)]
-        rate, steps = (_common(results, trials, name) for name in ("learning_rate", "steps"))
-        score = _percent(one.value, one.low, one.high)
-        rows.append(f"| {one.model} | {one.method} | {score} | {one.seeds} | {rate} | {steps} |")
+        common = {key: _common(results, trials, key) for key in ("learning_rate", "steps")}
+        arms.append({**_interval(one), "method": one.method, "seeds": one.seeds, **common})
     gains = [
-        f"| {c.estimate.model} | {c.a} - {c.b} | "
-        f"{_percent(c.estimate.value, c.estimate.low, c.estimate.high)} | {c.verdict} |"
+        {**_interval(c.estimate), "a": c.a, "b": c.b, "verdict": c.verdict}
         for c in declared(results)
     ]
-    head = f"| base | method | {results.primary} in % | seeds | learning rate | steps |\n"
+    missing = sorted({gap.trial for gap in results.missing})
+    return {
+        "metric": results.primary,
+        "arms": arms,
+        "gains": gains,
+        "curves": _curves(results),
+        "missing": missing,
+    }
+
+
+def section(kept: Mapping[str, Any], figure: Path, command: str) -> str:
+    """Return the section of the report and draw the losses; `command` runs what is missing."""
+    parts = [_table(kept), _aims(kept)]
+    if kept["curves"]:
+        draw(kept["curves"], figure, "Training loss (nats per answer)")
+        parts.append(f"![Losses of fine-tuning, means over seeds]({figure.name})\n")
+    if kept["missing"]:
+        parts.append(
+            f"Missing: {len(kept['missing'])} trials ({kept['missing'][0]}, ...): {command}\n"
+        )
+    return "\n".join(parts)
+
+
+def _table(kept: Mapping[str, Any]) -> str:
+    rows = [
+        f"| {one['model']} | {one['method']} | {_percent(one)} | {one['seeds']} | "
+        f"{one['learning_rate']} | {one['steps']} |"
+        for one in kept["arms"]
+    ]
+    gains = [
+        f"| {one['model']} | {one['a']} - {one['b']} | {_percent(one)} | {one['verdict']} |"
+        for one in kept["gains"]
+    ]
+    head = f"| base | method | {kept['metric']} in % | seeds | learning rate | steps |\n"
     return (
         f"{head}|---|---|---|---:|---:|---:|\n" + "\n".join(rows) + "\n\n"
         "| base | difference | points | verdict of the exact test and the interval |\n"
@@ -60,23 +72,19 @@ def _table(results: Any) -> str:
     )
 
 
-def _aims(results: Any) -> str:
+def _aims(kept: Mapping[str, Any]) -> str:
     """Return how the results stand to what the project aims at."""
-    from smalltune.analysis.contrasts import declared
-    from smalltune.analysis.intervals import estimates
-
-    gains = {c.estimate.model: c.estimate.value for c in declared(results)}
-    best = {e.model: e.value for e in estimates(results) if e.metric == results.primary}
-    enough = sum(gain >= POINTS for gain in gains.values())
-    reached = max(best.values())
+    gains = [one["value"] for one in kept["gains"] if one["value"] is not None]
+    enough = sum(gain >= POINTS for gain in gains)
+    reached = max(one["value"] for one in kept["arms"])
     return (
         f"Aim: at least {100 * POINTS:.0f} points gained by each base (so for {enough} of "
-        f"{len(gains)}), and {100 * BEST:.0f} % by the best base "
+        f"{len(kept['gains'])}), and {100 * BEST:.0f} % by the best base "
         f"({'reached' if reached >= BEST else 'not reached'}: {100 * reached:.1f} %).\n"
     )
 
 
-def _curves(results: Any, figure: Path) -> str:
+def _curves(results: Any) -> dict[str, Sequence[float]]:
     curves: dict[str, Sequence[float]] = {}
     for model, method, _ in results.cells:
         ids = [t.id for t in results.trials if (t.model, t.method) == (model, method)]
@@ -84,11 +92,9 @@ def _curves(results: Any, figure: Path) -> str:
         logs = [log for log in logs if log]
         if logs:
             shortest = min(map(len, logs))
-            curves[f"{model}, {method}"] = np.mean([log[:shortest] for log in logs], axis=0)
-    if not curves:
-        return ""
-    draw(curves, figure, "Training loss (nats per answer)")
-    return f"![Losses of fine-tuning, means over seeds]({figure.name})\n"
+            means = np.mean([log[:shortest] for log in logs], axis=0)
+            curves[f"{model}, {method}"] = means.round(4).tolist()
+    return curves
 
 
 def _common(results: Any, trials: Sequence[Any], name: str) -> str:
@@ -101,8 +107,16 @@ def _common(results: Any, trials: Sequence[Any], name: str) -> str:
     return ", ".join(dict.fromkeys(f"{value:g}" for value in known)) or "-"
 
 
-def _percent(value: float, low: float, high: float) -> str:
-    if np.isnan(value):
+def _interval(found: Any) -> dict[str, Any]:
+    numbers = {name: getattr(found, name) for name in ("value", "low", "high")}
+    return {
+        "model": found.model,
+        **{name: None if math.isnan(x) else float(x) for name, x in numbers.items()},
+    }
+
+
+def _percent(one: Mapping[str, Any]) -> str:
+    if one["value"] is None:
         return "-"
-    ends = "" if np.isnan(low) else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{100 * value:.1f}{ends}"
+    ends = "" if one["low"] is None else f" [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
+    return f"{100 * one['value']:.1f}{ends}"

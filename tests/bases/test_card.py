@@ -9,6 +9,7 @@ from curves import draw, smooth
 from embed import embed
 from measured import note
 from origin import corpus_of
+from records import kept
 from trained import finished, trained
 
 from smalltune.core.errors import DataError, StudyError
@@ -42,9 +43,10 @@ def test_each_card_speaks_of_its_own_architecture_and_of_no_other(name, embedded
 
 def test_what_the_card_says_is_what_is_stored(made, embedded):
     base = trained(made / "micro-llama")
+    record = base.record
     text = (embedded["micro-llama"] / "README.md").read_text()
-    assert f"{STEPS} steps, {base.facts['tokens']:,} tokens" in text
-    assert f"{base.counts['total']:,} in all" in text
+    assert f"{STEPS} steps, {record.facts['tokens']:,} tokens" in text
+    assert f"{record.counts['total']:,} in all" in text
     score = base.study.trial(base.trial.id).scores("test")["bits_per_byte"]
     assert f"{score:.3f} bits per byte" in text
     asked = base.study.spec.training  # as the study file says it: the pilot may choose anew
@@ -74,16 +76,17 @@ def test_the_mixtures_card_tells_active_from_stored_parameters(made, embedded):
 def test_a_card_about_another_text_is_refused(workplace):
     corpus = corpus_of(workplace)
     corpus["shards"]["train.jsonl"]["sha256"] = "0" * 64
+    (workplace / "corpus.json").write_text(json.dumps(corpus))
     with pytest.raises(DataError, match=r"corpus\.json is not about the text that micro-llama"):
-        card(trained(workplace / "micro-llama"), corpus, [])
+        card(trained(workplace / "micro-llama").record, workplace, [])
 
 
 def test_the_share_of_the_peak_is_printed_only_where_a_peak_was_measured(workplace):
-    base = trained(workplace / "micro-llama")
-    assert "peak of matrix products" not in card(base, corpus_of(workplace), [])
+    base = trained(workplace / "micro-llama").record
+    assert "peak of matrix products" not in card(base, workplace, [])
     place = f"cpu: {base.made['machine']['cpu']}, {base.made['threads']} threads, float32"
     note(workplace, "peak", place, 1e13)
-    assert "% of the measured peak of matrix products" in card(base, corpus_of(workplace), [])
+    assert "% of the measured peak of matrix products" in card(base, workplace, [])
 
 
 def test_embedding_twice_writes_the_same_bytes(made, embedded, tmp_path):
@@ -103,10 +106,15 @@ def test_the_samples_begin_with_the_prompts_and_repeat(embedded):
     assert all(f"> {text}" in (embedded["micro-llama"] / "README.md").read_text() for text in first)
 
 
-def test_the_embedded_facts_hold_the_losses(made, embedded):
+def test_the_embedded_facts_are_those_of_the_record(made, embedded):
     facts = json.loads((embedded["micro-qwen"] / "training.json").read_text())
-    log = trained(made / "micro-qwen").log
-    assert facts["losses"] == [log[9]["loss"]]
+    record = trained(made / "micro-qwen").record
+    assert facts["facts"] == record.facts
+    assert facts["spec"] == record.spec
+    assert facts["key"] == record.key
+    (kept_one,) = (one for one in kept(made) if one.name == "micro-qwen")
+    assert kept_one.losses == [round(loss, 4) for loss in record.losses]
+    assert len(kept_one.losses) == STEPS
 
 
 def test_a_study_that_has_not_been_run_is_refused(workplace):

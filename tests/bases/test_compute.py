@@ -33,15 +33,15 @@ def test_a_longer_context_costs_more_attention_and_nothing_else():
 
 
 def test_the_share_of_the_peak_is_of_this_machine_and_else_unknown(workplace):
-    base = trained(workplace / "micro-llama")
-    assert compute.share_of_peak(base) is None
+    base = trained(workplace / "micro-llama").record
+    assert compute.share_of_peak(base, workplace) is None
     note(workplace, "peak", "cpu: another machine, 64 threads, float32", 1e15)
-    assert compute.share_of_peak(base) is None
+    assert compute.share_of_peak(base, workplace) is None
     made = base.made
     place = f"cpu: {made['machine']['cpu']}, {made['threads']} threads, float32"
     needed = compute.flops_per_token(base.config, base.counts["active"], 48) * base.speed
     note(workplace, "peak", place, 4 * needed)
-    assert compute.share_of_peak(base) == pytest.approx(0.25)
+    assert compute.share_of_peak(base, workplace) == pytest.approx(0.25)
 
 
 def test_notes_keep_each_other(tmp_path):

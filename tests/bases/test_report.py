@@ -1,16 +1,16 @@
 import json
 import shutil
 
+import keep
 import numpy as np
 import pytest
 import report
 import yaml
-import yardsticks
 from bases.small import BASES
 from embed import embed
 from measured import known
-from trained import finished, trained
-from yardsticks import question
+from records import kept, question
+from trained import finished
 
 import smalltune as st
 
@@ -19,10 +19,9 @@ METHODS = {"full": {"learning_rate": 1e-3}, "from_scratch": {"learning_rate": 3e
 
 @pytest.fixture(scope="module")
 def measured(made, tmp_path_factory):
-    """A copy of the tiny bases with everything measured, and a transfer study that has run."""
+    """A copy of the tiny bases with everything kept, and a transfer study that has run."""
     root = tmp_path_factory.mktemp("measured") / "bases"
     shutil.copytree(made, root)
-    yardsticks.main(root)
     bases, _ = finished(root)
     folders = {base.name: embed(base, root.parent / "models") for base in bases}
     study = root.parent / "studies" / "bases-transfer"
@@ -43,16 +42,17 @@ def measured(made, tmp_path_factory):
     }  # fmt: skip
     (study / "study.yaml").write_text(yaml.safe_dump(content))
     assert not st.load(study).run(workers=1).failed
+    keep.main(root)
     return root
-
-
-def transfer_of(root):
-    return root.parent / "studies" / "bases-transfer"
 
 
 @pytest.fixture(scope="module")
 def text(measured):
-    return report.report(measured, transfer_of(measured), measured / "optimiser-pilot")
+    return report.report(measured)
+
+
+def record_of(root, name):
+    return next(record for record in kept(root) if record.name == name)
 
 
 def row_of(text, start, name):
@@ -63,7 +63,7 @@ def row_of(text, start, name):
 
 
 def test_sizes_and_tokens_are_those_of_the_stores(measured, text):
-    for base in finished(measured)[0]:
+    for base in kept(measured):
         cells = row_of(text, "| base | parameters", base.name)
         expected = [base.counts[k] for k in ("total", "inner", "active")]
         assert cells[1:5] == [f"{n:,}" for n in [*expected, base.facts["tokens"]]]
@@ -72,7 +72,7 @@ def test_sizes_and_tokens_are_those_of_the_stores(measured, text):
 
 
 def test_the_difference_to_the_5_gram_model_is_the_jackknife_over_documents(measured, text):
-    base = trained(measured / "micro-qwen")
+    base = record_of(measured, "micro-qwen")
     stored = known(measured, "yardsticks", question(base))
     stats, size = base.sample().stats[0], np.array(stored["bytes"], dtype=float)
     bits = np.array(stored["ngram_bits"])
@@ -103,8 +103,29 @@ def test_the_mixtures_experts_are_shown_by_layer(text):
     assert sum(float(cell.rstrip("%")) for cell in cells[1:]) == pytest.approx(100, abs=0.3)
 
 
+def test_what_asks_for_balance_among_the_experts_is_said(measured, text):
+    step = record_of(measured, "micro-deepseek").spec["method"]["options"]["balance"]
+    assert f"moves by {step:g} a step towards balance" in text
+
+
+def test_the_report_needs_no_store(measured, text, tmp_path):
+    root = tmp_path / "bases"
+    shutil.copytree(measured, root, ignore=shutil.ignore_patterns(".smalltune", "config"))
+    assert report.report(root) == text
+
+
+def test_what_was_kept_of_a_store_that_is_gone_stays(measured, text, tmp_path, capsys):
+    root = tmp_path / "bases"
+    shutil.copytree(measured, root)
+    shutil.rmtree(root / "micro-qwen" / ".smalltune")
+    keep.main(root)
+    said = capsys.readouterr().out
+    assert "micro-qwen: not trained yet: `smalltune run bases/micro-qwen`; its record stays" in said
+    assert report.report(root) == text
+
+
 def test_transfer_is_told_with_rates_steps_and_the_aim(measured, text):
-    study = st.load(transfer_of(measured))
+    study = st.load(measured.parent / "studies" / "bases-transfer")
     for model in ("micro-llama", "micro-qwen", "micro-deepseek"):
         scores = [study.trial(f"{model}/full/own/{s}").scores("test")["accuracy"] for s in (0, 1)]
         cells = row_of(text, "| base | method |", model)
@@ -126,9 +147,12 @@ def test_what_is_not_there_is_named_with_its_command(made, tmp_path):
     root = tmp_path / "bases"
     shutil.copytree(made, root)
     shutil.rmtree(root / "micro-qwen" / ".smalltune")
-    text = report.report(root, tmp_path / "studies" / "bases-transfer", root / "optimiser-pilot")
+    shutil.rmtree(root / "records", ignore_errors=True)
+    for base in finished(root)[0]:
+        keep.keep(base.record, root)
+    text = report.report(root)
     assert "micro-qwen: not trained yet: `smalltune run bases/micro-qwen`" in text
-    assert "not measured: `python bases/yardsticks.py`" in text
+    assert "not measured: `python bases/keep.py`" in text
     assert "Not run yet: `smalltune run studies/bases-transfer`" in text
     assert "Not run yet: `smalltune run bases/optimiser-pilot`" in text
 
@@ -145,7 +169,9 @@ def test_the_pilots_table_has_a_row_for_each_arm(measured, tmp_path):
     (folder / "study.yaml").write_text(yaml.safe_dump(content))
     study = st.load(folder)
     assert not study.run(workers=1).failed
-    text = report.report(root, root.parent / "none", folder)
+    keep.main(root)
+    text = report.report(root)
+    assert "after 3 steps" in text
     table = text[text.index("| optimiser |") :].splitlines()[2:]
     scores = [trial.scores("dev")["bits_per_byte"] for trial in study.trials()]
     assert [f"{score:.3f}" in row for score, row in zip(scores, table, strict=True)] == [True] * 2

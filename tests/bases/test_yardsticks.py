@@ -1,11 +1,14 @@
 import json
 import lzma
+from dataclasses import replace
 
+import keep
 import numpy as np
 import pytest
 import yardsticks
 from bases.small import STEPS, tiny_config
 from ngram import KneserNey
+from records import question
 from trained import finished, trained
 
 from smalltune.core.errors import DataError
@@ -26,13 +29,13 @@ def measured(llama):
 def test_the_pieces_are_those_that_the_training_counted(llama):
     pieces = llama.segments("train")
     read = yardsticks.seen(llama, pieces)
-    assert int(pieces.lengths[read].sum()) == llama.facts["tokens"]
+    assert int(pieces.lengths[read].sum()) == llama.record.facts["tokens"]
     assert len(read) == STEPS * 4 < len(pieces)
 
 
 def test_other_batches_than_the_trainings_are_refused(llama, made):
     other = trained(made / "micro-llama")
-    other.facts["tokens"] = llama.facts["tokens"] + 1
+    other.record.facts["tokens"] = llama.record.facts["tokens"] + 1
     with pytest.raises(DataError, match="the training counted"):
         yardsticks.seen(other, other.segments("train"))
 
@@ -62,7 +65,7 @@ def test_the_last_piece_of_a_document_is_not_joined_to_the_first_of_the_next():
 
 
 def test_bits_and_bytes_are_of_the_documents_that_the_base_is_judged_on(llama, measured):
-    sample = llama.sample()
+    sample = llama.record.sample()
     assert tuple(measured["items"]) == sample.items
     assert measured["bytes"] == sample.stats[0, :, 1].tolist()
     held, pieces = llama.segments("test"), llama.segments("train")
@@ -82,22 +85,22 @@ def test_xz_gives_the_text_back_and_together_is_smaller_than_apart(measured):
 def test_bases_that_saw_the_same_tokens_share_one_answer(made, llama):
     bases, reasons = finished(made)
     assert reasons == {}
-    assert len({yardsticks.question(base) for base in bases}) == 1
-    other = trained(made / "micro-llama")
-    other.facts["steps"] = STEPS + 1
-    assert yardsticks.question(other) != yardsticks.question(llama)
+    assert len({question(base.record) for base in bases}) == 1
+    facts = llama.record.facts
+    other = replace(llama.record, facts={**facts, "steps": STEPS + 1})
+    assert question(other) != question(llama.record)
 
 
 def test_what_is_measured_is_not_measured_again(workplace, capsys):
-    yardsticks.main(workplace)
+    keep.main(workplace)
     path = workplace / "measured.json"
     stored = json.loads(path.read_text())
     assert len(stored["yardsticks"]) == 1
-    assert list(stored["experts"]) == [trained(workplace / "micro-deepseek").job.key]
+    assert list(stored["experts"]) == [trained(workplace / "micro-deepseek").record.key]
     (only,) = stored["yardsticks"].values()
     only["ngram_bits"] = "kept"
     path.write_text(json.dumps(stored))
-    yardsticks.main(workplace)
+    keep.main(workplace)
     assert json.loads(path.read_text()) == stored
 
 
@@ -105,6 +108,6 @@ def test_a_base_that_is_not_trained_yet_is_named_with_its_command(workplace, cap
     import shutil
 
     shutil.rmtree(workplace / "micro-qwen" / ".smalltune")
-    yardsticks.main(workplace)
+    keep.main(workplace)
     said = capsys.readouterr().out
     assert "micro-qwen: not trained yet: `smalltune run bases/micro-qwen`" in said
