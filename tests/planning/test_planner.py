@@ -132,7 +132,7 @@ def test_tuning_runs_come_first_and_final_trials_wait_for_their_answer(bureau):
 def test_a_final_run_depends_on_its_values_and_not_on_how_they_were_found(bureau):
     plain = bureau.keys("methods.tuned.rank=4", "methods.tuned.learning_rate=0.2")
     bureau.replace("method: fake.trainer,", f"method: fake.trainer, {TUNED},")
-    choice = {"options": {"rank": 4, "learning_rate": 0.2}}
+    choice = {"index": 3, "options": {"rank": 4, "learning_rate": 0.2}}
     plan = bureau.plan(known=lambda key: choice)
     scores = {job.key for trial in plan.trials for job in trial.evaluations.values()}
     assert len(plan.trials) == 4
@@ -151,7 +151,7 @@ def test_a_metric_that_is_only_reported_does_not_touch_the_tuning(bureau):
 def test_tuning_works_for_methods_without_a_model(bureau):
     bureau.replace("method: fake.reader,", "method: fake.reader, tune: {strength: [1.0, 9.0]},")
     (select,) = bureau.plan().open
-    found = bureau.plan(known=lambda key: {"options": {"strength": 9.0}})
+    found = bureau.plan(known=lambda key: {"index": 1, "options": {"strength": 9.0}})
     assert select.label == "select -/floor/own"
     classify = next(
         job for job in found.trials[0].evaluations["test"].walk(set()) if job.stage == "classify"

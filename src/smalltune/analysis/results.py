@@ -13,6 +13,7 @@ import numpy as np
 from smalltune.analysis.costs import Cost, cost, mixtures
 from smalltune.analysis.planned import Planned
 from smalltune.analysis.records import Prediction, Sample, Scored, TokenFacts, TrialRecord
+from smalltune.analysis.tuning import Budget, Tuned, budgets, tuned
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import load, nearest
 from smalltune.core.store import Store
@@ -131,6 +132,16 @@ class Results(Planned):
     def mixed(self) -> tuple[str, ...]:
         """One line for each of device, precision and library versions that is not the same."""
         return mixtures(self.store, self.trials)
+
+    @cached_property
+    def tuning(self) -> tuple[Tuned, ...]:
+        """The searches for hyperparameters, with what is stored of them; () where none was."""
+        return tuned(self.store, self.searches)
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """What tuning took of each method: runs, steps, tokens, seconds."""
+        return budgets(self.tuning)
 
     def predictions(self, id: str, split: str) -> tuple[Prediction, ...]:
         """Return a trial's predictions joined with the rows of the data, in the task's order."""
