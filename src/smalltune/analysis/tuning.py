@@ -13,7 +13,7 @@ from smalltune.analysis.costs import Cost, cost
 from smalltune.analysis.records import TrialRecord
 from smalltune.core.store import Store
 
-__all__ = ["DECISIVE", "Budget", "Tuned", "TuningRun", "budgets", "tuned"]
+__all__ = ["DECISIVE", "Budget", "Tuned", "TuningRun", "budget", "budgets", "tuned"]
 
 DECISIVE = 6
 """Runs of a search below which the paper says that a claim rests on few."""
@@ -106,7 +106,7 @@ def tuned(store: Store, rows: Iterable[Mapping[str, Any]]) -> tuple[Tuned, ...]:
 def budgets(searches: Sequence[Tuned]) -> tuple[Budget, ...]:
     """Return what each tuned method spent, in the order of the searches."""
     names = dict.fromkeys(one.method for one in searches)
-    return tuple(_budget(name, [s for s in searches if s.method == name]) for name in names)
+    return tuple(budget(name, [s for s in searches if s.method == name]) for name in names)
 
 
 def _tuned(store: Store, row: Mapping[str, Any]) -> Tuned:
@@ -146,7 +146,8 @@ def _tuned(store: Store, row: Mapping[str, Any]) -> Tuned:
     )
 
 
-def _budget(method: str, own: Sequence[Tuned]) -> Budget:
+def budget(method: str, own: Sequence[Tuned]) -> Budget:
+    """Return what some searches took together, under a name."""
     runs = [run for one in own for run in one.runs]
     costs = [run.cost for run in runs]
     return Budget(

@@ -85,8 +85,9 @@ class MethodSpec:
     """A method: the plug-in `method`, the values that the study gives, and what is tuned.
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
-    the method's. `candidates` are what tuning tries, values of options of either kind. `tasks`
-    names the tasks that it is for; () are all (see `pairs`).
+    the method's. `candidates` are what tuning tries, values of options of either kind, `ranges`
+    between which they were spread by a search. `tasks` names the tasks that it is for; () are all
+    (see `pairs`).
     """
 
     name: str
@@ -96,6 +97,7 @@ class MethodSpec:
     candidates: tuple[Mapping[str, Any], ...]
     said: Said
     tasks: tuple[str, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def tune(self) -> dict[str, tuple[Any, ...]]:
