@@ -67,6 +67,7 @@ def write(
 def summary(results: Results) -> dict[str, Any]:
     """Return estimates and contrasts as JSON, with their keys and what is missing; NaN is null.
 
+    `learning` has each trained trial's loss on dev beside the base's, and whether it has learned.
     `tuning` has the budget of each method, without its seconds, and what each search chose; a
     contrast has as `tuning_trials` how many runs its two sides were tuned with there.
     """
@@ -86,6 +87,7 @@ def summary(results: Results) -> dict[str, Any]:
         "missing": [asdict(gap) for gap in results.missing],
         "estimates": [asdict(one) for one in dev_and_test],
         "contrasts": contrasts,
+        "learning": [asdict(one) for one in results.learning],
         "tuning": {"budgets": _budgets(results), "searches": [_search(s) for s in results.tuning]},
     }
     cleaned: dict[str, Any] = _defined(plain)

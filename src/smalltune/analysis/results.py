@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.costs import Cost, cost, mixtures
+from smalltune.analysis.learning import Learned, learned
 from smalltune.analysis.planned import Planned
 from smalltune.analysis.records import Prediction, Sample, Scored, TokenFacts, TrialRecord
 from smalltune.analysis.tuning import Budget, Tuned, budgets, tuned
@@ -142,6 +143,11 @@ class Results(Planned):
     def budgets(self) -> tuple[Budget, ...]:
         """What tuning took of each method: runs, steps, tokens, seconds."""
         return budgets(self.tuning)
+
+    @cached_property
+    def learning(self) -> tuple[Learned, ...]:
+        """Each trained trial's loss on dev beside the base's, and whether it has learned."""
+        return learned(self.store, self.trials)
 
     def predictions(self, id: str, split: str) -> tuple[Prediction, ...]:
         """Return a trial's predictions joined with the rows of the data, in the task's order."""

@@ -115,7 +115,9 @@ def _tuned(store: Store, row: Mapping[str, Any]) -> Tuned:
     best = store.read_json(select, "choice.json")["index"] if known else None
     runs = []
     for place, tried in enumerate(row["runs"]):
-        record = TrialRecord(**{n: tried[n] for n in TrialRecord.__dataclass_fields__})
+        record = TrialRecord(
+            **{n: tried[n] for n in TrialRecord.__dataclass_fields__ if n in tried}
+        )
         score = record.score["dev"]
         there = store.known(score)
         value = store.read_json(score, "facts.json")["values"].get(metric) if there else None

@@ -57,7 +57,8 @@ class Job:
 class Trial:
     """A model, a method, a task and a seed, with a score job for each split it is evaluated on.
 
-    An axis that the method does not use is "-" (the model) or None (the seed).
+    An axis that the method does not use is "-" (the model) or None (the seed). `loss` asks for the
+    likelihood of dev's references, where a study wants it beside what the model writes.
     """
 
     model: str
@@ -65,6 +66,12 @@ class Trial:
     task: str
     seed: int | None
     evaluations: Mapping[str, Job]
+    loss: Job | None = None
+
+    @property
+    def goals(self) -> tuple[Job, ...]:
+        """The jobs whose answers are wanted of the trial."""
+        return (*self.evaluations.values(), *([self.loss] if self.loss else []))
 
     @property
     def id(self) -> str:
@@ -94,6 +101,7 @@ class Trial:
             "train": train.key if train else None,
             "predict": {s: j.inputs["predictions"].key for s, j in self.evaluations.items()},
             "score": {split: job.key for split, job in self.evaluations.items()},
+            **({"loss": self.loss.key} if self.loss else {}),
         }
 
 
@@ -157,7 +165,7 @@ class Plan:
         """Yield the jobs whose answers are wanted."""
         yield from self.open
         for trial in self.trials:
-            yield from trial.evaluations.values()
+            yield from trial.goals
 
     def jobs(self) -> Iterator[Job]:
         """Yield each distinct job once, inputs before the jobs that need them."""

@@ -212,7 +212,7 @@ class Generation(Prompted, Task):
         first reference with its end, in nats, and its tokens.
         """
         if cls.judged == "likelihood":
-            yield from _likelihoods(model, encoded)
+            yield from cls.likelihoods(model, encoded)
             return
         from smalltune.engine.generation import Decoding, generate
 
@@ -234,10 +234,11 @@ class Generation(Prompted, Task):
                 "predicted": text if has_words(text) else None,
             }
 
+    @staticmethod
+    def likelihoods(model: Any, encoded: Segments) -> Iterator[dict[str, Any]]:
+        """Yield the log-likelihood of each first reference with its end, and its tokens."""
+        from smalltune.engine.scoring import log_likelihoods
 
-def _likelihoods(model: Any, encoded: Segments) -> Iterator[dict[str, Any]]:
-    from smalltune.engine.scoring import log_likelihoods
-
-    sizes = encoded.lengths - encoded.answers
-    for value, size in zip(log_likelihoods(model, encoded), sizes, strict=True):
-        yield {"log_probs": [float(f"{value:.9g}")], "tokens": int(size), "predicted": ""}
+        sizes = encoded.lengths - encoded.answers
+        for value, size in zip(log_likelihoods(model, encoded), sizes, strict=True):
+            yield {"log_probs": [float(f"{value:.9g}")], "tokens": int(size), "predicted": ""}

@@ -16,7 +16,7 @@ from smalltune.paper.naming import Names, enumerate_words, inline
 from smalltune.paper.numbers import Number, Numbers
 from smalltune.paper.view import StudyView
 
-__all__ = ["add_remark", "tuning_words"]
+__all__ = ["add_remark", "places", "tuning_words"]
 
 REMARK = "tuningRemark"
 
@@ -159,14 +159,21 @@ def _unequal(view: StudyView, a: str, b: str, task: str, model: str) -> str:
 
 
 def _places(view: StudyView, searches: Sequence[Tuned]) -> Tex:
-    """Return the methods of searches, each with its tasks and models where there are several."""
-    where, grouped = _where(view), dict[str, list[str]]()
-    for one in searches:
-        grouped.setdefault(one.method, []).append(where(one.task, one.model))
+    return places(view, [(one.method, one.task, one.model) for one in searches])
+
+
+def places(view: StudyView, found: Iterable[tuple[str, str, str]]) -> Tex:
+    """Return methods by their titles, each with its tasks and models where there are several.
+
+    `found` are method, task and model; what is there twice is said once.
+    """
+    where, grouped = _where(view), dict[str, dict[str, None]]()
+    for method, task, model in found:
+        grouped.setdefault(method, {})[where(task, model)] = None
     said = []
     for method, own in grouped.items():
-        named = [each for each in own if each]
-        more = f" ({enumerate_words(map(Tex, named))})" if named else ""
+        named = [Tex(each) for each in own if each]
+        more = f" ({enumerate_words(named)})" if named else ""
         said.append(Tex(f"{escape(inline(view.method(method).title))}{more}"))
     return enumerate_words(said)
 

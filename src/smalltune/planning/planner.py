@@ -101,7 +101,8 @@ class _Builder:
             for split in self.study.evaluations
         }
         model = cell.model.name if cell.model else "-"
-        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores)
+        loss = self._loss(cell, chosen) if self.study.dev_loss else None
+        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores, loss)
 
     def tuned(self, trial: Cell, known: Known) -> tuple[Search, Mapping[str, Any] | None]:
         """Return the search with the last `select` job that there is to ask, and what it chose.
@@ -180,7 +181,25 @@ class _Builder:
         spec = {"split": split, "metrics": versions}
         return _job("score", spec, inputs, label=f"score {label} {split}")
 
-    def _predictions(self, cell: Cell, chosen: Mapping[str, Any], split: str, label: str) -> Job:
+    def _loss(self, cell: Cell, chosen: Mapping[str, Any]) -> Job | None:
+        """Return the job that asks for the likelihood of dev's references.
+
+        None where another answers that already, or where rows would have to be shown before it.
+        """
+        kind, writes = cell.method.kind, "beams" in cell.task.task.decoding_options()
+        if cell.model is None or not writes or (kind.uses_rows and not kind.trains):
+            return None
+        return self._predictions(cell, chosen, "dev", cell.id, likelihood=True)
+
+    def _predictions(
+        self,
+        cell: Cell,
+        chosen: Mapping[str, Any],
+        split: str,
+        label: str,
+        *,
+        likelihood: bool = False,
+    ) -> Job:
         method, training = cell.method.settled(chosen)
         data = self.prepare(cell.task.name)
         how = {"name": cell.method.method, "version": method.version, "options": method.options()}
@@ -209,11 +228,14 @@ class _Builder:
             spec |= {"limit": cell.task.limit}
         if getattr(method, "shots", 0):
             spec |= {"asked": self._asked(cell)}
-        if decoding := cell.task.task.decoding_options():
+        if likelihood:
+            spec |= {"ask": "likelihood"}
+        elif decoding := cell.task.task.decoding_options():
             tokeniser = self.lock.models[cell.model.name].tokeniser
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
         inputs = {"data": data, **inputs}
-        return _job("predict", spec, inputs, sources, f"predict {label} {split}")
+        what = "loss" if likelihood else "predict"
+        return _job("predict", spec, inputs, sources, f"{what} {label} {split}")
 
     def _asked(self, cell: Cell) -> dict[str, Any]:
         """Return how prompts are made, for what stands before them; `room` is for both."""

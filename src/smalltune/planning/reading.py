@@ -121,6 +121,7 @@ class _Reader:
             evaluations=self.evaluations(),
             max_length=shape.max_length,
             keep_weights=shape.keep_weights,
+            dev_loss=shape.dev_loss,
             dtype=shape.dtype,
             base_dtype=shape.base_dtype,
             folder=self.folder,

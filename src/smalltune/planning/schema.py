@@ -156,6 +156,7 @@ class StudyFile(_Closed):
     evaluations: list[str] = Field(default_factory=lambda: ["dev", "test"], min_length=1)
     max_length: Annotated[int, Field(ge=8)] = 512
     keep_weights: bool = False
+    dev_loss: bool = False
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     base_dtype: Literal["float32", "bfloat16"] = "float32"
 

@@ -145,6 +145,7 @@ class StudySpec:
 
     `sesoi` is the smallest difference of interest, as the primary metric counts. `dtype` is the
     number format in which models compute, `base_dtype` the one in which a frozen base is held.
+    `dev_loss` also asks how likely dev's references are, where texts are written.
     """
 
     name: str
@@ -170,6 +171,7 @@ class StudySpec:
     evaluations: tuple[str, ...]
     max_length: int
     keep_weights: bool
+    dev_loss: bool
     dtype: str
     base_dtype: str
     folder: Path
