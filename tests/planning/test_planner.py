@@ -198,3 +198,27 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+WRITES = """
+    kind: generation
+    files: {train: data/train.csv, dev: data/dev.csv, test: data/test.csv}
+    reference: label
+    prompt: "{text} was"
+    why: It is short.
+"""
+
+
+def test_the_loss_on_dev_is_asked_for_where_texts_are_written_and_changes_no_other_key(bureau):
+    labelled = bureau.keys()
+    assert bureau.keys("dev_loss=true") == labelled
+    begin, end = bureau.text.index("\n    kind: cla"), bureau.text.index("methods:")
+    bureau.text = bureau.text[:begin] + WRITES + bureau.text[end:]
+    bureau.replace("  floor: {method: fake.reader, why: To have a floor.}\n", "")
+    bureau.replace("metrics: [accuracy, nll]\n", "")
+    plain, asked = bureau.keys(), bureau.plan("dev_loss=true")
+    more = {job.key: job for job in asked.jobs() if job.key not in plain}
+    assert {job.spec["ask"] for job in more.values()} == {"likelihood"}
+    assert {job.spec["split"] for job in more.values()} == {"dev"}
+    assert len(more) == len(asked.trials) == 3
+    assert {trial.record()["loss"] for trial in asked.trials} == set(more)
