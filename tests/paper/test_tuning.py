@@ -7,7 +7,9 @@ import pytest
 
 from smalltune.paper import latex
 from smalltune.paper.build import build
+from smalltune.paper.numbers import Numbers
 from smalltune.paper.trace import trace
+from smalltune.paper.unlearned import add_learning
 
 SIX = dict(zip((1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (0.5, 0.6, 0.8, 0.9, 0.7, 0.5), strict=True))
 RATES = {"learning_rate": (1e-5, 1e-2)}
@@ -127,3 +129,17 @@ def test_a_study_without_tuning_has_no_trace_of_it(paper):
     assert not [name for name in numbers(folder) if name.startswith("tuning")]
     assert "tab:tuning" not in section("appendix") and "fig:budget" not in section("appendix")
     assert not (folder / "figures" / "budget.pdf").exists()
+
+
+def test_a_training_that_did_not_learn_is_named_in_the_results(view, shelf):
+    shelf.add("zero_shot", None, 0.8)
+    shelf.add("full", 0, 0.9, "micro")
+    shelf.add("lora", 0, 0.2, "micro")
+    shelf.trials[0] = replace(shelf.trials[0], model="micro")
+    found = Numbers()
+    add_learning(view, shelf.results(), found)
+    said = found["notLearned"]
+    assert said.text.endswith(r"count as failed trainings: LoRA.\xspace") and said.body
+    assert said.trials == ("micro/lora/reviews/0",) and "not below" in said.value[said.trials[0]]
+    assert (found["notLearnedCount"].value, found["notLearnedOf"].value) == (1, 2)
+    assert found["devLossFullReviews"].value < found["devLossBaseFullReviews"].value
