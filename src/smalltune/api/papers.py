@@ -40,9 +40,7 @@ def paper(study: "Study") -> "PaperReport":
         return PaperReport(**{**before, "folder": folder, "pdf": _pdf(folder)})
     report = build(view, results, folder)
     note.parent.mkdir(exist_ok=True)
-    write_json(
-        note, {"stamp": now, "files": _digests(_outputs(folder)), "report": _plain(report)}
-    )
+    write_json(note, {"stamp": now, "files": _digests(_outputs(folder)), "report": _plain(report)})
     return report
 
 

@@ -104,6 +104,7 @@ class Task(ABC):
         fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
         return {n: fields[n] for n in names if fields[n] or n not in self.later}
 
+    @abstractmethod
     def look(self, files: Mapping[str, Sequence[Path]]) -> None:
         """Refuse data by the first row of each role, before anything is run on them.
 
