@@ -15,8 +15,7 @@ from typing import Any
 
 __all__ = ["joints_of", "near_cuts"]
 
-MARGIN = 64  # characters on either side of the estimate
-WIDEST = 8  # characters of a token, more than most have
+MARGIN = 32  # characters on either side of the estimate
 BACK = 48  # tokens before the estimate among which a joint is looked for
 ANCHOR = "x"  # stands before the joint where the text before it is left out
 
@@ -72,7 +71,8 @@ def near_cuts(
     for i, (text, ids, size) in enumerate(zip(texts, prompts, bare, strict=True)):
         found = _near(text, ids, room - size, decode)
         if found is not None:
-            found.end = min(found.end + MARGIN + WIDEST * size, too_long[i])
+            beyond = len(decode(ids[room - size : room]))  # as many tokens as the prompt alone has
+            found.end = min(found.end + beyond + MARGIN, too_long[i])
             near[i] = found
     parts = read({i: ANCHOR + texts[i][one.joint : one.end] for i, one in near.items()})
     for i, one in list(near.items()):
@@ -85,17 +85,19 @@ def near_cuts(
 
 
 def _near(text: str, ids: list[int], estimate: int, decode: Decode) -> Near | None:
-    """Return a joint at least MARGIN characters before the token `estimate`, or None.
+    """Return the last joint at least MARGIN characters before the token `estimate`, or None.
 
-    The words behind it must stand in the text once only, so that the place is certain.
+    The words behind it must stand in the text once only, so that the place is certain, and the word
+    before it must have room for every byte of it, so that a cut within it surely fits.
     """
-    for start in range(max(1, estimate - BACK), estimate):
+    for start in range(estimate - 1, max(0, estimate - BACK), -1):
         words = decode(ids[start:estimate])
-        if len(words) < MARGIN:
-            return None
-        if words[0] == " " != words[1]:
-            joint = text.find(words)
-            if joint > 0 and text.rfind(words) == joint and not text[joint - 1].isspace():
+        if len(words) < MARGIN or not words[0] == " " != words[1]:
+            continue
+        joint = text.find(words)
+        if joint > 0 and text.rfind(words) == joint and not text[joint - 1].isspace():
+            before = text[:joint].rsplit(None, 1)[-1]
+            if len(before.encode()) <= estimate - start:
                 return Near(joint, joint + len(words), ids[:start], ids[start:estimate])
     return None
 
