@@ -137,8 +137,8 @@ def _kinds(job: Job) -> list[tuple[str, ...]]:
     """Return what jobs that take about as long have in common, the narrowest first."""
     spec, data = job.spec, _behind(job)
     method = str(spec.get("method", {}).get("name", ""))
-    wide = (job.stage, method, str(spec.get("model")), data.key if data else "", _split(job))
-    wide = (*wide, _held(job))
+    rows = data.key if data else ""
+    wide = (job.stage, method, str(spec.get("model")), rows, _split(job), _held(job))
     return [(*wide, f"{spec.get('method')} {spec.get('training')}"), wide, wide[:2], wide[:1]]
 
 
