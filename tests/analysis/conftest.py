@@ -29,8 +29,13 @@ class Made:
         self.jobs: dict[str, Job] = {}
         self.searches: list[Search] = []
 
-    def data(self, gold: Mapping[str, Sequence[int]], task: str = "reviews") -> Job:
-        """Write the prepared rows of a task: gold labels by split."""
+    def data(
+        self,
+        gold: Mapping[str, Sequence[int]],
+        task: str = "reviews",
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> Job:
+        """Write the prepared rows of a task: gold labels by split, and what rows belong to."""
         job = Job("prepare", 1, {"task": task, "gold": {s: list(g) for s, g in gold.items()}})
         files: dict[str, Any] = {
             f"{split}.jsonl": [
@@ -39,7 +44,12 @@ class Made:
             ]
             for split, labels in gold.items()
         }
-        files["facts.json"] = {"splits": {s: {"rows": len(g)} for s, g in gold.items()}}
+        facts: dict[str, dict[str, int]] = {s: {"rows": len(g)} for s, g in gold.items()}
+        for split, names in (groups or {}).items():
+            facts[split]["groups"] = len({name for name in names if name})
+            for row, name in zip(files[f"{split}.jsonl"], names, strict=True):
+                row |= {"group": name} if name else {}
+        files["facts.json"] = {"splits": facts}
         self.jobs[task] = self.commit(job, files)
         return job
 

@@ -97,11 +97,15 @@ def summary(results: Results) -> dict[str, Any]:
 def _score_table(results: Results) -> Any:
     import pyarrow as pa
 
-    parts = [_scored(t, split, results.scored(t, split)) for t, split in results.stored()]
+    parts = []
+    for trial, split in results.stored():
+        scored = results.scored(trial, split)
+        groups = results.groups(trial.task, split, scored.ids)
+        parts.append(_scored(trial, split, scored, groups))
     return pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
 
 
-def _scored(trial: TrialRecord, split: str, scored: Scored) -> Any:
+def _scored(trial: TrialRecord, split: str, scored: Scored, groups: Sequence[str]) -> Any:
     import pyarrow as pa
 
     many = len(scored.ids)
@@ -117,6 +121,8 @@ def _scored(trial: TrialRecord, split: str, scored: Scored) -> Any:
     columns["seed"] = pa.array([trial.seed] * many, pa.int64())
     columns["split"] = pa.array([split] * many, pa.string())
     columns["item"] = pa.array(scored.ids, pa.string())
+    if groups:
+        columns["group"] = pa.array([group.lstrip("\0") for group in groups], pa.string())
     columns["gold"] = pa.array([str(label) for label in scored.gold], pa.string())
     columns["predicted"] = pa.array([str(label) for label in scored.predicted], pa.string())
     for name, stats in scored.stats.items():

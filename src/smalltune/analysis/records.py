@@ -67,6 +67,8 @@ class Sample:
     """The per-item statistics of one method on one task: an array [seeds, items, k].
 
     `gaps` names the trials that are planned and not there; their seeds are not in `seeds`.
+    `groups` names for each item what it belongs to (an article, a passage), so that items of one
+    group are not independent of each other; () where each stands by itself.
     """
 
     model: str
@@ -79,6 +81,7 @@ class Sample:
     items: tuple[str, ...]
     keys: tuple[str, ...]
     gaps: tuple[str, ...]
+    groups: tuple[str, ...] = ()
 
     @property
     def seeded(self) -> bool:

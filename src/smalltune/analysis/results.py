@@ -4,7 +4,7 @@ Nothing here runs, trains or guesses. What a plan names and the store does not h
 gap is carried along by name until it is printed: a mean over five of six seeds must say so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -120,7 +120,23 @@ class Results(Planned):
             items=parts[0].ids if parts else (),
             keys=tuple(part.key for part in parts),
             gaps=tuple(trial.id for trial in trials if trial not in here),
+            groups=self.groups(task, split, parts[0].ids) if parts else (),
         )
+
+    def groups(self, task: str, split: str, items: Sequence[str]) -> tuple[str, ...]:
+        """Return what each item belongs to, in their order; () where each stands by itself.
+
+        An item without a group is a group of its own. Raises DataError where the prepared rows lack
+        an item.
+        """
+        trial = next(t for t in self.trials if t.task == task)
+        if not (trial.data and self.data_facts(task)["splits"].get(split, {}).get("groups")):
+            return ()
+        rows = self._rows(trial, split)
+        if lost := [item for item in items if item not in rows]:
+            raise DataError(f"{task}: the {split} data has no item {lost[0]!r}: run again")
+        named = tuple(rows[item].get("group") or f"\0{item}" for item in items)
+        return named if len(set(named)) < len(named) else ()
 
     # Beside the scores
 

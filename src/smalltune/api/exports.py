@@ -50,6 +50,8 @@ base model and of the data apply.
 ASKED = {
     "labels": "It was trained to answer the prompt with the word of the right label, one of "
     "{words}; other words after the prompt mean nothing.",
+    "written labels": "It was trained to answer the prompt by writing the word of the right label, "
+    "one of {words}; a text that begins with none of them is no answer.",
     "choices": "It was trained to answer the prompt with the right one of an item's own choices; "
     "what counts is which of them it finds likeliest.",
     "text": "It was trained to answer the prompt with a text of at most {longest} tokens and to "

@@ -100,7 +100,7 @@ def answers_of(task: Any) -> str:
     if "beams" in decoding:
         return "text"
     if getattr(task, "labels", {}):
-        return "labels"
+        return "written labels" if decoding.get("answered") == "written" else "labels"
     return "likelihood" if "prompt" in task.prompt_fields else "running text"
 
 

@@ -21,6 +21,7 @@ from smalltune.kinds import Answers, Encoded, Task
 from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
 from smalltune.models.lines import has_words, line_ends, read_answer
+from smalltune.models.near_cuts import joints_of
 
 __all__ = ["Generation"]
 
@@ -151,7 +152,7 @@ class Generation(Prompted, Task):
             room,
             frozenset(self.uncut),
             self.keep_end,
-            tokeniser.decode,
+            joints_of(tokeniser),
         )
         end = prompts.ends[0]
         kept: list[NDArray[np.int32]] = []

@@ -15,7 +15,7 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.models.families import called
 
-__all__ = ["decoder_and_head", "fingerprint", "load_model", "load_tokeniser"]
+__all__ = ["fingerprint", "load_model", "load_tokeniser"]
 
 CAUSAL = ("ForCausalLM", "LMHeadModel", "CausalLM")
 
@@ -88,11 +88,6 @@ def load_tokeniser(folder: Path) -> Any:
             f"embedding has {rows} rows: take the model's own tokeniser, or resize its embedding"
         )
     return tokeniser
-
-
-def decoder_and_head(model: Any) -> tuple[Any, Any]:
-    """Return the part that makes hidden states and the output head, so that each runs alone."""
-    return model.get_decoder(), model.get_output_embeddings()
 
 
 def fingerprint(model: Any) -> str:

@@ -34,7 +34,7 @@ MODEL_FACTS: Mapping[str, str] = {
     "pretraining_tokens": "tokens of pre-training",
 }
 
-ANSWERS = ("labels", "choices", "text", "likelihood", "running text")
+ANSWERS = ("labels", "written labels", "choices", "text", "likelihood", "running text")
 """How a model can answer a task."""
 
 
@@ -66,10 +66,10 @@ class TaskView:
     `files` maps a role (train, dev, test; `train 2` for the second of several files) to where the
     file lies, `digests` to its SHA-256, `labels` a label's value in the data to the word that the
     model is asked for. `hub` names the data set on the hub and its commit, where it is from there.
-    `answers` says how a model answers: it weighs "labels" or the texts of "choices", it writes a
-    "text", or it is asked for the likelihood of a right text or of "running text" (see ANSWERS).
-    `decoding` says how it writes or compares, `metrics` are those that the task is scored by,
-    `selects` the one that decides tuning.
+    `answers` says how a model answers: it weighs "labels" or the texts of "choices", it writes one
+    of the "written labels" or a "text", or it is asked for the likelihood of a right text or of
+    "running text" (see ANSWERS). `decoding` says how it writes or compares, `metrics` are those
+    that the task is scored by, `selects` the one that decides tuning.
     """
 
     name: str
