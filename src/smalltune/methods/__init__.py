@@ -175,6 +175,10 @@ class Gradient(Method):
     def after_step(self, model: Any) -> None:
         """Change what the optimiser does not, after each of its steps; nothing by default."""
 
+    def factor(self, name: str) -> float:
+        """Return by what a parameter's learning rate is multiplied, by its name; one by default."""
+        return 1.0
+
     @abstractmethod
     def parameters(self, model: Any) -> int:
         """Return how many numbers are trained, in closed form, for a model as it was loaded."""

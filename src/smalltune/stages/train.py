@@ -55,6 +55,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
             micro_batch=bench.micro_batch,
             before_step=method.before_step,
             after_step=method.after_step,
+            factor=method.factor,
         )
         bench.meter.phase("save")
         (out / "weights").mkdir(exist_ok=True)
