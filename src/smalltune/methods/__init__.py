@@ -64,6 +64,9 @@ class Method(ABC):
     """A way to meet a task. `title`, `rationale` and `cite` are what the paper says of it."""
 
     version: ClassVar[int] = 1
+    needs: ClassVar[Mapping[str, str]] = {}
+    """Packages that smalltune does not need itself, and the extra that installs each."""
+
     uses_model: ClassVar[bool]
     uses_rows: ClassVar[bool]
     trains: ClassVar[bool]
@@ -76,6 +79,10 @@ class Method(ABC):
     def options(self) -> dict[str, Any]:
         """Return the hyperparameters as JSON."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    def quantised(self) -> str:
+        """Return the format of `engine.quantised` in which the frozen base lies; "" for none."""
+        return ""
 
 
 class Classical(Method):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from smalltune.core.provenance import Meter
 from smalltune.core.store import write_json
 from smalltune.data.splits import draw
 from smalltune.engine.checkpoint import NAME
+from smalltune.engine.held import shape_of
 from smalltune.engine.training import Training
 from smalltune.engine.training import train as fit
 from smalltune.stages.bench import Bench, Inputs
@@ -37,7 +39,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
     if options.early_stopping:
         dev = task.training(bench.tokens(inputs, "dev"), answers)
     stored = spec.get("base_dtype", "float32")
-    with bench.base(ref, digest, seed, method.changes_base, stored) as model:
+    with bench.base(ref, digest, seed, method.changes_base, stored, method.quantised()) as model:
         torch.manual_seed(seed)
         method.attach(model)
         counts = _counts(model)
@@ -82,7 +84,7 @@ def _count_phases(meter: Meter, spent: Mapping[str, Any]) -> None:
 
 def _counts(model: Any) -> dict[str, int]:
     """Return trained and all parameters; the base's count leaves out what the method added."""
-    parameters = dict(model.named_parameters())
-    trained = sum(p.numel() for p in parameters.values() if p.requires_grad)
-    frozen = sum(p.numel() for p in parameters.values() if not p.requires_grad)
+    parameters = list(model.parameters())
+    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    frozen = sum(prod(shape_of(p)) for p in parameters if not p.requires_grad)
     return {"trainable_parameters": trained, "total_parameters": trained + frozen}
