@@ -129,7 +129,7 @@ class Entries:
         said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
         return MethodSpec(
             name, entry.method or name, own, {**shared, **training}, candidates, said,
-            tuple(entry.tasks or ()),
+            tuple(entry.tasks or ()), tuple(entry.models or ()),
         )  # fmt: skip
 
     def _candidates(

@@ -86,7 +86,7 @@ class MethodSpec:
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
     the method's. `candidates` are what tuning tries, values of options of either kind. `tasks`
-    names the tasks that it is for; () are all (see `pairs`).
+    and `models` name those that it is for; () are all (see `pairs`).
     """
 
     name: str
@@ -96,6 +96,7 @@ class MethodSpec:
     candidates: tuple[Mapping[str, Any], ...]
     said: Said
     tasks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
     @property
     def tune(self) -> dict[str, tuple[Any, ...]]:
