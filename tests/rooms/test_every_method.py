@@ -3,7 +3,6 @@
 import dataclasses
 import gc
 import importlib.util
-import shutil
 import weakref
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from smalltune.engine.scoring import log_likelihoods
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training, train
 from smalltune.methods import Classical, Copied, Gradient, Method
+from smalltune.models.export import export, form_of, opening
 from smalltune.models.loading import fingerprint, load_model
 
 METHODS = [load("smalltune.methods", name) for name in names("smalltune.methods")]
@@ -170,6 +170,8 @@ def test_what_is_saved_and_loaded_predicts_the_same_to_the_bit(method, family):
 
 @pytest.mark.parametrize(("method", "family"), MERGED)
 def test_merged_into_the_base_it_predicts_the_same_within_rounding(method, family):
+    from transformers import AutoModelForCausalLM
+
     model = base_of(method, family)
     method().load(model, life(method, family).folder)
     kinds = {type(m) for m in load_model(folder_of(family)).modules()}
@@ -177,6 +179,11 @@ def test_merged_into_the_base_it_predicts_the_same_within_rounding(method, famil
     assert {type(m) for m in model.modules()} == kinds
     found = log_likelihoods(model.eval(), data())
     np.testing.assert_allclose(found, life(method, family).scores, rtol=1e-4, atol=1e-4)
+    whole = Path(mkdtemp())
+    load("smalltune.methods", "full")().save(model, whole)
+    export(folder_of(family), whole, whole / "out", base_name="", card=opening(whole, ""))
+    plain = AutoModelForCausalLM.from_pretrained(whole / "out")
+    np.testing.assert_allclose(log_likelihoods(plain.eval(), data()), found, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
@@ -212,25 +219,31 @@ def test_a_detached_method_leaves_nothing_behind(method, family):
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
-def test_plain_transformers_or_peft_load_what_is_saved_in_their_form(method, family, tmp_path):
+def test_plain_transformers_or_peft_open_what_is_exported_or_its_card_says_no(
+    method, family, tmp_path
+):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    found, base = life(method, family), folder_of(family)
-    files = {path.name for path in found.folder.iterdir()}
+    found, base, folder = life(method, family), folder_of(family), tmp_path / "out"
+    form = method().quantised()
+    told = plainly_loaded(form) if form else None
+    card = opening(found.folder, str(base), quantised=told, merges=hasattr(method, "merge"))
+    export(base, found.folder, folder, base_name=str(base), card=card)
     ids = torch.arange(20)[None]
-    if "adapter_config.json" in files:
-        form = method().quantised()
-        bits = {"quantization_config": BitsAndBytesConfig(**plainly_loaded(form))} if form else {}
-        model = AutoModelForCausalLM.from_pretrained(base, **bits)
-        plain = PeftModel.from_pretrained(model, found.folder)
-    elif "model.safetensors" in files:
-        shutil.copytree(base, tmp_path / "saved")
-        shutil.copytree(found.folder, tmp_path / "saved", dirs_exist_ok=True)
-        plain = AutoModelForCausalLM.from_pretrained(tmp_path / "saved")
+    bits = {"quantization_config": BitsAndBytesConfig(**told)} if told else {}
+    if form_of(folder) == "peft":
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, **bits)
+        plain = PeftModel.from_pretrained(model, folder)
+        assert "PEFT opens this folder" in card and ("BitsAndBytesConfig" in card) == bool(form)
+    elif form_of(folder) == "transformers":
+        plain = AutoModelForCausalLM.from_pretrained(folder)
+        assert "Transformers opens this folder" in card
     else:
-        assert files <= {"trained.safetensors", "method.json", "adapter_model.safetensors"}
-        return  # stored in smalltune's own form, which neither of the two opens
+        assert "Neither Transformers nor PEFT opens this folder" in card
+        assert ("--merged" in card) == hasattr(method, "merge")
+        assert not (folder / "adapter_config.json").exists() and not [*folder.glob("model*")]
+        return
     with torch.no_grad():
         logits = plain.eval()(input_ids=ids).logits
         if found.logits is None:  # what the engine gives for the same tokens behind the front

@@ -197,9 +197,12 @@ class Study:
         """Return one trial by its id, or by as many coordinates as tell it apart."""
         return find_trial(self.trials(), id, model=model, method=method, task=task, seed=seed)
 
-    def export(self, id: str, folder: Path | str) -> Path:
-        """Write a trained model's folder; its weights must have been kept (`keep_weights`)."""
+    def export(self, id: str, folder: Path | str, *, merged: bool = False) -> Path:
+        """Write a trained model's folder; its weights must have been kept (`keep_weights`).
+
+        With `merged` the whole model, what was trained added to the base.
+        """
         from smalltune.api.exports import export_trial
 
-        export_trial(self, self.trial(id), Path(folder))
+        export_trial(self, self.trial(id), Path(folder), merged=merged)
         return Path(folder)

@@ -200,11 +200,14 @@ def export(
     study: StudyAt,
     trial: Annotated[str, typer.Argument(help="A trial's id: model/method/task/seed.")],
     folder: Annotated[Path, typer.Argument(help="Where the model's folder shall be.")],
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Add what was trained to the base: a whole model.")
+    ] = False,
     store: StoreAt = None,
     json: AsJson = False,
 ) -> None:
-    """Write a trained model in the layout that Transformers or PEFT read."""
-    written = open_study(study, store).export(trial, folder)
+    """Write a trained model with its card, in the layout that Transformers or PEFT read."""
+    written = open_study(study, store).export(trial, folder, merged=merged)
     if json:
         print_json({"folder": str(written)})
     else:
