@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,6 +120,7 @@ def _questions(
             yield _Question(model, method, options, folder, config, f"{config}/{key}")
 
 
+@cache
 def _code(kind: Any) -> str:
     """Return the digest of the code that answers."""
     import smalltune

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from importlib import metadata
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,13 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
         file.writelines(json.dumps(line) + "\n" for line in log)
     write_json(out / "facts.json", facts | counts, synced=False)  # committing syncs
     cost = bench.cost("train", dtype=spec["dtype"], tokens=facts["tokens"], flops=facts["flops"])
-    return {"resumed_from": resumed, "micro_batch": spent["micro_batch"], **cost}
+    needs = {name: metadata.version(name) for name in method.needs}
+    return {
+        "resumed_from": resumed,
+        "micro_batch": spent["micro_batch"],
+        **({"needs": needs} if needs else {}),
+        **cost,
+    }
 
 
 def _count_phases(meter: Meter, spent: Mapping[str, Any]) -> None:
