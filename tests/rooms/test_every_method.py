@@ -179,10 +179,10 @@ def test_merged_into_the_base_it_predicts_the_same_within_rounding(method, famil
     assert {type(m) for m in model.modules()} == kinds
     found = log_likelihoods(model.eval(), data())
     np.testing.assert_allclose(found, life(method, family).scores, rtol=1e-4, atol=1e-4)
-    whole = Path(mkdtemp())
+    whole, out = Path(mkdtemp()), Path(mkdtemp())
     load("smalltune.methods", "full")().save(model, whole)
-    export(folder_of(family), whole, whole / "out", base_name="", card=opening(whole, ""))
-    plain = AutoModelForCausalLM.from_pretrained(whole / "out")
+    export(folder_of(family), whole, out, base_name="", card=opening(whole, ""))
+    plain = AutoModelForCausalLM.from_pretrained(out)
     np.testing.assert_allclose(log_likelihoods(plain.eval(), data()), found, rtol=1e-5, atol=1e-5)
 
 
