@@ -129,7 +129,8 @@ class Entries:
         said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
         return MethodSpec(
             name, entry.method or name, own, {**shared, **training}, candidates, said,
-            tuple(entry.tasks or ()), {n: (r.low, r.high) for n, r in ranges.items()},
+            tuple(entry.tasks or ()), tuple(entry.models or ()),
+            {n: (r.low, r.high) for n, r in ranges.items()},
         )  # fmt: skip
 
     def _candidates(

@@ -19,7 +19,7 @@ from smalltune.core.job import Job, Plan, Search, Trial
 from smalltune.core.plugins import load
 from smalltune.engine import VERSION as ENGINE
 from smalltune.planning.lock import Lock
-from smalltune.planning.pairs import meets
+from smalltune.planning.pairs import asked_by, meets
 from smalltune.planning.searching import beyond, edge
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
@@ -53,7 +53,7 @@ def cells(study: StudySpec) -> Iterator[Cell]:
     for task, method in product(study.tasks, study.methods):
         if not meets(method, task):
             continue
-        models = study.models if method.kind.uses_model else (None,)
+        models = asked_by(method, study.models) if method.kind.uses_model else (None,)
         seeds = study.seeds if _draws(method, task) else (None,)
         for model, seed in product(models, seeds):
             yield Cell(model, method, task, seed)

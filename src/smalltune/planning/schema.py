@@ -98,13 +98,14 @@ class MethodEntry(_Open):
     """A method by its name or, under a name of one's own, by `method:`; its hyperparameters.
 
     `tune` gives some of them several values, of which the best combination on dev is used, or a
-    range for the search that `tuning.trials` asks for. `tasks` names
-    the tasks that the method is for, where it is not for all.
+    range for the search that `tuning.trials` asks for. `tasks` and
+    `models` name those that the method is for, where it is not for all.
     """
 
     method: str | None = None
     title: str | None = None
     tasks: Annotated[list[str], Field(min_length=1)] | None = None
+    models: Annotated[list[str], Field(min_length=1)] | None = None
     tune: dict[str, Tried] = Field(default_factory=dict)
     why: str = ""
 

@@ -86,8 +86,8 @@ class MethodSpec:
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
     the method's. `candidates` are what tuning tries, values of options of either kind, `ranges`
-    between which they were spread by a search. `tasks` names the tasks that it is for; () are all
-    (see `pairs`).
+    between which they were spread by a search. `tasks` and `models` name those that it is for; ()
+    are all (see `pairs`).
     """
 
     name: str
@@ -97,6 +97,7 @@ class MethodSpec:
     candidates: tuple[Mapping[str, Any], ...]
     said: Said
     tasks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property

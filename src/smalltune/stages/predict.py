@@ -39,7 +39,7 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
     changes = trained and method.changes_base
     ref, digest, seed = inputs.sources["model"], spec["model"], spec["seed"] or 0
     stored = spec.get("base_dtype", "float32")
-    with bench.base(ref, digest, seed, changes, stored) as model:
+    with bench.base(ref, digest, seed, changes, stored, method.quantised()) as model:
         if trained:
             method.load(model, inputs["weights"] / "weights")
         model.eval()
