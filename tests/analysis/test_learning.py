@@ -61,6 +61,18 @@ def test_a_trial_that_ends_below_the_base_has_learned_and_another_has_failed(mad
     assert json.dumps(found)
 
 
+def test_a_trial_that_gets_more_right_with_a_higher_loss_is_too_sure(made):
+    made.data(GOLD)
+    add(made, "zero_shot", None, rows=weighed(0.6, 0.4, 0.4), trains=False)
+    add(made, "full", 0, rows=weighed(0.9, 0.9, 0.05))
+    add(made, "lora", 0, rows=weighed(0.9, 0.3, 0.05))
+    full, lora = made.results().learning
+    assert full.loss > full.base_loss
+    assert (full.status, lora.status) == ("oversure", "failed")
+    assert full.reason.endswith("while 66.7 % of dev is right, of the base 33.3 %")
+    assert (full.right, full.base_right) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+
+
 def test_a_loss_that_is_no_number_is_a_failure(made):
     made.data(GOLD)
     add(made, "zero_shot", None, rows=weighed(0.5, 0.5, 0.5), trains=False)
