@@ -83,7 +83,11 @@ def test_every_entry_of_the_bibliography_is_used_and_whole():
     folder = Path(bibliography.__file__).parent
     used = bibliography.cited(
         p.read_text()
-        for p in [*(folder / "sections").glob("*.j2"), *ROOT.glob("studies/*/text/*.tex")]
+        for p in [
+            *(folder / "sections").glob("*.j2"),
+            folder / "drawings.py",
+            *ROOT.glob("studies/*/text/*.tex"),
+        ]
     )
     for task in plugins.names("smalltune.tasks"):
         used += [plugins.load("smalltune.tasks", task).citation]
