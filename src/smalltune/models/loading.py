@@ -15,7 +15,7 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.models.families import called
 
-__all__ = ["decoder_and_head", "fingerprint", "load_model", "load_tokeniser"]
+__all__ = ["configuration", "decoder_and_head", "fingerprint", "load_model", "load_tokeniser"]
 
 CAUSAL = ("ForCausalLM", "LMHeadModel", "CausalLM")
 
@@ -34,7 +34,7 @@ def load_model(folder: Path, *, scheme: str = "path", seed: int = 0, dtype: str 
 
     unfit = (SafetensorError, StrictDataclassError, OSError, ValueError, KeyError, RuntimeError)
     try:
-        config = _configuration(folder)
+        config = configuration(folder)
         if scheme == "config":
             torch.manual_seed(seed)
             model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
@@ -107,7 +107,7 @@ def fingerprint(model: Any) -> str:
     return digest.hexdigest()
 
 
-def _configuration(folder: Path) -> Any:
+def configuration(folder: Path) -> Any:
     """Return the configuration after refusing what could only be loaded wrongly."""
     from transformers import CONFIG_MAPPING, AutoConfig
 

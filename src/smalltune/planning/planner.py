@@ -23,7 +23,7 @@ from smalltune.planning.pairs import meets
 from smalltune.planning.searching import beyond
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
-__all__ = ["Cell", "Known", "cells", "plan"]
+__all__ = ["Builder", "Cell", "Known", "cells", "job_of", "plan"]
 
 ANSWER = 16
 """Tokens that are left for a label's word behind demonstrations."""
@@ -61,7 +61,7 @@ def cells(study: StudySpec) -> Iterator[Cell]:
 
 def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
     """Return the trials whose hyperparameters are known, and the `select` jobs of all tuning."""
-    builder = _Builder(study, lock)
+    builder = Builder(study, lock)
     trials, open_jobs = [], {}
     for cell in cells(study):
         chosen: Mapping[str, Any] | None = {}
@@ -80,10 +80,11 @@ def _draws(method: MethodSpec, task: TaskSpec) -> bool:
     return bool(draws or (kind.uses_rows and task.limit is not None))
 
 
-class _Builder:
+class Builder:
     """Builds the jobs of one plan; what two trials share is built once."""
 
     def __init__(self, study: StudySpec, lock: Lock):
+        """Take the study and what its names mean."""
         self.study, self.lock = study, lock
         self.prepare = cache(self._prepare)
         self.tokens = cache(self._tokens)
@@ -128,7 +129,7 @@ class _Builder:
         }
         better = load("smalltune.metrics", metric).better
         spec = {"metric": metric, "better": better, "candidates": list(candidates)}
-        return _job("select", spec, scores, label=f"select {where}")
+        return job_of("select", spec, scores, label=f"select {where}")
 
     def _prepare(self, task_name: str) -> Job:
         task = self.names[task_name]
@@ -142,7 +143,7 @@ class _Builder:
             for role, each in files.items()
             for n, file in enumerate(each)
         }
-        return _job("prepare", spec, {}, sources, f"prepare {task_name}")
+        return job_of("prepare", spec, {}, sources, f"prepare {task_name}")
 
     def _tokens(self, model_name: str, task_name: str) -> Job:
         task, locked = self.names[task_name], self.lock.models[model_name]
@@ -153,7 +154,7 @@ class _Builder:
             "max_length": self._length(locked),
         }
         inputs, sources = {"data": self.prepare(task_name)}, self._source(model_name)
-        return _job("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
+        return job_of("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
 
     def _score(
         self,
@@ -171,7 +172,7 @@ class _Builder:
         if any(load("smalltune.metrics", name).fitted for name in metrics):
             inputs["dev"] = self._predictions(cell, chosen, "dev", label)
         spec = {"split": split, "metrics": versions}
-        return _job("score", spec, inputs, label=f"score {label} {split}")
+        return job_of("score", spec, inputs, label=f"score {label} {split}")
 
     def _predictions(self, cell: Cell, chosen: Mapping[str, Any], split: str, label: str) -> Job:
         method, training = cell.method.settled(chosen)
@@ -181,7 +182,7 @@ class _Builder:
         if cell.model is None:
             labels = list(getattr(cell.task.task, "labels", {}).values())
             spec = {"method": how, "labels": labels, "split": split, **drawn}
-            return _job("classify", spec, {"data": data}, label=f"classify {label} {split}")
+            return job_of("classify", spec, {"data": data}, label=f"classify {label} {split}")
         asked: dict[str, Any] = {
             "model": self.lock.models[cell.model.name].digest,
             "method": how,
@@ -195,7 +196,7 @@ class _Builder:
         sources = self._source(cell.model.name)
         if method.trains:
             spec = {**asked, "training": training, **drawn}
-            weights = _job("train", spec, inputs, sources, f"train {label}")
+            weights = job_of("train", spec, inputs, sources, f"train {label}")
             inputs = {**inputs, "weights": weights}
         spec = {**asked, "split": split, "seed": cell.seed}
         if method.uses_rows and not method.trains:
@@ -206,7 +207,7 @@ class _Builder:
             tokeniser = self.lock.models[cell.model.name].tokeniser
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
         inputs = {"data": data, **inputs}
-        return _job("predict", spec, inputs, sources, f"predict {label} {split}")
+        return job_of("predict", spec, inputs, sources, f"predict {label} {split}")
 
     def _asked(self, cell: Cell) -> dict[str, Any]:
         """Return how prompts are made, for what stands before them; `room` is for both."""
@@ -239,13 +240,14 @@ def _task(task: TaskSpec, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": task.kind, "version": task.task.version, "options": dict(options)}
 
 
-def _job(
+def job_of(
     stage: str,
     spec: Mapping[str, Any],
     inputs: Mapping[str, Job],
     sources: Mapping[str, str] | None = None,
     label: str = "",
 ) -> Job:
+    """Return the job of a stage, with the version that its file states."""
     return Job(stage, _version(stage), spec, inputs, sources or {}, label)
 
 
