@@ -164,7 +164,10 @@ def _refuse(spec: Mapping[str, Any], empty: Any, room: int, there: str) -> None:
 
 def _uncopied(spec: Mapping[str, Any], empty: Any) -> bool:
     """Tell whether the bench keeps a copy of a shallow base but not of the whole one."""
-    return bool(getattr(_method(spec), "changes_base", False)) and _bytes(empty) > COPIED * free_memory()
+    return (
+        bool(getattr(_method(spec), "changes_base", False))
+        and _bytes(empty) > COPIED * free_memory()
+    )
 
 
 def _inner(empty: Any) -> int:
