@@ -22,7 +22,7 @@ STUDY = """
 name: forecast
 title: "A study never run before"
 questions: ["What will it take?"]
-models: {{base: {{source: "{source}"}}}}
+models: {{base: {{{source}}}}}
 tasks:
   {task}:
     files: {{train: train.jsonl, dev: dev.jsonl, test: test.jsonl}}
@@ -91,9 +91,9 @@ def _write(plan: Plan, data: Path, folder: Path) -> None:
     from smalltune.models.sources import embedded_folder
 
     base = embedded_folder() / "models" / "micro-llama"
-    source = "embedded:micro-llama"
+    source = "source: micro-llama"
     if plan.config:
-        source = "config:model"
+        source = "config: ./model"
         shutil.copytree(base, folder / "model", ignore=shutil.ignore_patterns("*.safetensors"))
         written = json.loads((base / "config.json").read_text()) | dict(plan.config)
         (folder / "model" / "config.json").write_text(json.dumps(written))

@@ -62,7 +62,7 @@ def test_a_base_beyond_the_memory_is_refused_by_plan_and_run_with_the_numbers(wo
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (base / name).write_bytes((tiny / name).read_bytes())
     workshop.write(
-        models={"huge": {"source": "config:huge", "why": "It is large."}},
+        models={"huge": {"config": "./huge", "why": "It is large."}},
         methods={"lora": {"why": "It trains little."}},
         contrasts=[],
     )

@@ -4,6 +4,7 @@ Closed forms over what one `measure` job found: so many steps at the seconds of 
 at those of one. What was not measured is NaN and prints as a dash.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,9 @@ from smalltune.planning.measuring import Measuring
 __all__ = ["Forecast", "Needs", "Row", "forecast", "needs"]
 
 NAN = float("nan")
+FILES, FILE = 3, 130
+"""Files of an artifact, about, and the bytes that the manifest says of each."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 Read = Callable[[str], Mapping[str, Any] | None]
@@ -141,8 +145,13 @@ def needs(job: Job, found: Mapping[str, Any] | None, *, keep_weights: bool = Fal
         seconds = kind["once"] + units * kind["token"]
     else:
         seconds = kind["once"] + (split["rows"] + kind.get("learnt", 0)) * kind["item"]
-    bytes_ = kind["bytes"] + split["rows"] * kind["item_bytes"]
+    bytes_ = kind["bytes"] + split["rows"] * kind["item_bytes"] + _manifest(job)
     return Needs(seconds, kind.get("peak", 0.0), bytes_)
+
+
+def _manifest(job: Job) -> int:
+    """Return about the bytes of a manifest: the job's question and its files' digests."""
+    return len(json.dumps(job.question, indent=1)) + FILES * FILE
 
 
 def _training(
@@ -156,7 +165,8 @@ def _training(
     drawn = (found["load"] or 0.0) if found["drawn"] else 0.0
     seconds = kind["once"] + steps * kind["step"] + judged + drawn
     weights = kind["weights_bytes"] if keep_weights else 0.0
-    return Needs(seconds, kind["peak"], kind["bytes"] + steps * kind["step_bytes"] + weights)
+    bytes_ = kind["bytes"] + steps * kind["step_bytes"] + weights + _manifest(job)
+    return Needs(seconds, kind["peak"], bytes_)
 
 
 def _row(

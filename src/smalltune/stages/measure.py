@@ -43,6 +43,9 @@ WHOLE = 40_000_000
 DEEPER = 2
 """How many layers the second of two depths has more than the first."""
 
+SHORT = 512
+"""Tokens of a step at a small depth: one micro-batch, at any depth, on a processor."""
+
 ROWS = 1000
 """Rows on which a method without a model is measured."""
 
@@ -90,12 +93,12 @@ def _modelled(spec: Mapping[str, Any], inputs: Inputs, work: Path, bench: Bench)
 
 def _whole(asked: Asked) -> dict[str, Any]:
     """Return what the jobs take with the model as it is."""
-    load = asked.load()
+    seconds = asked.load()
     found = asked.measured()
     if "train" in found:
         found["train"]["peak"] = max(found["train"]["peak"], asked.heaviest())
     drawn = asked.ref.startswith("config:")
-    return {**found, "load": load, "drawn": drawn}
+    return {**found, "load": seconds, "drawn": drawn}
 
 
 def _by_depth(
@@ -130,10 +133,6 @@ def _by_depth(
     if "train" in whole and _uncopied(spec, empty):
         whole["train"]["peak"] -= _bytes(empty)
     return {**whole, "load": None, "drawn": False}
-
-
-SHORT = 512
-"""Tokens of a step at a small depth: one micro-batch, at any depth, on a processor."""
 
 
 def _budget(empty: Any, trained: float, asked: Asked) -> int:
