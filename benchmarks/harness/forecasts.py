@@ -91,7 +91,7 @@ def _write(plan: Plan, data: Path, folder: Path) -> None:
     from smalltune.models.sources import embedded_folder
 
     base = embedded_folder() / "models" / "micro-llama"
-    source = "source: micro-llama"
+    source = "source: 'embedded:micro-llama'"
     if plan.config:
         source = "config: ./model"
         shutil.copytree(base, folder / "model", ignore=shutil.ignore_patterns("*.safetensors"))

@@ -8,7 +8,7 @@ from smalltune.core.job import Job, Plan
 from smalltune.models.sources import locate, locate_file
 from smalltune.planning.fitting import unfit
 from smalltune.planning.forecast import Forecast, forecast
-from smalltune.planning.foretold import foretell
+from smalltune.planning.foretold import foretell, measured_in
 from smalltune.planning.measuring import Measuring, measuring
 from smalltune.planning.status import choices
 
@@ -52,13 +52,9 @@ def forecast_of(
                 said[one.where] = "its files are not fetched yet: `smalltune run` fetches them"
             elif one.job.key in failed:
                 said[one.where] = failed[one.job.key]
-
-    def read(key: str) -> Any:
-        return store.read_json(key, "measured.json") if store.known(key) else None
-
     found = forecast(
         ones,
-        read,
+        measured_in(store),
         store.known,
         keep_weights=study.spec.keep_weights,
         workers=place.fitting,

@@ -14,7 +14,7 @@ from typing import Any
 from smalltune.core.job import Job
 from smalltune.planning.measuring import Measuring
 
-__all__ = ["Forecast", "Needs", "Row", "forecast", "needs"]
+__all__ = ["Forecast", "Needs", "Read", "Row", "forecast", "needs"]
 
 NAN = float("nan")
 FILES, FILE = 3, 130

@@ -3,12 +3,22 @@
 import math
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from smalltune.core.job import Plan
 from smalltune.core.store import Store
-from smalltune.planning.forecast import Needs
+from smalltune.planning.forecast import Needs, Read
 
-__all__ = ["foretell"]
+__all__ = ["foretell", "measured_in"]
+
+
+def measured_in(store: Store) -> Read:
+    """Return the function that tells what a finished `measure` job in the store found."""
+
+    def read(key: str) -> Mapping[str, Any] | None:
+        return store.read_json(key, "measured.json") if store.known(key) else None
+
+    return read
 
 
 def foretell(store: Store, plan: Plan, trials: Mapping[str, Needs]) -> None:
@@ -22,9 +32,9 @@ def foretell(store: Store, plan: Plan, trials: Mapping[str, Needs]) -> None:
         need = trials.get(trial.id)
         if need is None or not all(map(math.isfinite, (need.seconds, need.peak, need.stored))):
             continue
-        jobs = [job for job in trial.record()["predict"].values()]
-        train = trial.job("train")
-        if any(store.known(key) for key in [*jobs, *([train.key] if train else [])]):
+        kept = trial.record()
+        keys = [kept["train"], *kept["predict"].values()]
+        if any(key and store.known(key) for key in keys):
             continue
         found[trial.id] = {
             "score": {split: job.key for split, job in trial.evaluations.items()},

@@ -4,7 +4,6 @@ It plans, runs, and plans again until no tuning answer changes the plan (see `pl
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from smalltune.backends import Backend
 from smalltune.core.errors import StudyError
@@ -12,7 +11,7 @@ from smalltune.core.job import Job, Plan
 from smalltune.core.store import Store
 from smalltune.planning.fitting import unfit
 from smalltune.planning.forecast import Needs, forecast
-from smalltune.planning.foretold import foretell
+from smalltune.planning.foretold import foretell, measured_in
 from smalltune.planning.lock import Lock
 from smalltune.planning.measuring import measuring
 from smalltune.planning.planner import Known, plan
@@ -81,12 +80,12 @@ def _told(
 ) -> dict[str, Needs]:
     """Return what was measured for these jobs; keep what that foretells of trials."""
     ones = measuring(study, lock, plan, known, backend.place)
-
-    def read(key: str) -> Any:
-        return store.read_json(key, "measured.json") if store.known(key) else None
-
     found = forecast(
-        ones, read, store.known, workers=lambda peak: 1, keep_weights=study.keep_weights
+        ones,
+        measured_in(store),
+        store.known,
+        workers=lambda peak: 1,
+        keep_weights=study.keep_weights,
     )
     foretell(store, plan, found.trials)
     return found.jobs
