@@ -139,13 +139,17 @@ def needed_bytes(
 
 
 def too_large(
-    parameters: int, trained: int = 0, *, room: int, there: str = "this machine has", **how: str
+    parameters: int,
+    trained: int = 0,
+    *,
+    room: int,
+    there: str = "this machine has",
+    base_dtype: str = "float32",
+    optimiser: str = "adamw",
 ) -> str | None:
-    """Return why a model cannot be had in `room` bytes and what to do, or None where it can.
-
-    `how` as in `needed_bytes`.
-    """
-    need, weights = needed_bytes(parameters, trained, **how), needed_bytes(parameters, **how)
+    """Return why a model cannot be had in `room` bytes and what to do, or None where it can."""
+    weights = needed_bytes(parameters, base_dtype=base_dtype)
+    need = needed_bytes(parameters, trained, base_dtype=base_dtype, optimiser=optimiser)
     if need <= room:
         return None
     more = f", their gradients and the optimiser's state {(need - weights) / 1e9:.1f} GB"
@@ -154,7 +158,7 @@ def too_large(
     return (
         f"{parameters:,} parameters take {weights / 1e9:.1f} GB of memory{more * bool(trained)}, "
         f"and {there} {room / 1e9:.1f} GB: {less}"
-        f"{half * (not trained and how.get('base_dtype', 'float32') == 'float32')}"
+        f"{half * (not trained and base_dtype == 'float32')}"
         "take a smaller model, or a machine with more memory"
     )
 
