@@ -202,29 +202,40 @@ class Asked:
         each = (1 + getattr(method, "shots", 0)) * facts["tokens"] / facts["rows"] + longest
         tokens = float(np.clip(READ / (2 * self.size), *TOKENS))
         rows = max(8, round(tokens / each))
-        few = sampled(self.inputs, rows, self.spec["tokens"], self.work / "sample", self.bench)
+        found, few, out = self._predicted(spec, rows, "whole")
+        read, inside = found.pop("read"), found.pop("inside")
+        token = inside / read
+        if getattr(method, "shots", 0):  # what all prompts begin with is computed once
+            less, _, _ = self._predicted(spec, max(4, rows // 4), "part")
+            slope = (inside - less["inside"]) / max(1, read - less["read"])
+            token = slope if 0 < slope < token else token
+        return {**found, "once": found["once"] + inside - token * read, "token": token}, few, out
+
+    def _predicted(
+        self, spec: Mapping[str, Any], rows: int, name: str
+    ) -> tuple[dict[str, Any], Inputs, Path]:
+        """Predict some rows of dev; return what that took, the inputs, and where the answer is."""
+        work = self.work / name
+        few = sampled(self.inputs, rows, self.spec["tokens"], work, self.bench)
         if "train" in self.spec:
             few = Inputs({**few.folders, "weights": self.weights}, few.keys, few.sources)
-        out = self.work / "predictions"
+        out = work / "predictions"
         out.mkdir()
         for _ in range(2):  # the first time, libraries are imported
             took = timed(self.bench, lambda: predict(spec, few, out, self.bench))
         splits = _json(few["tokens"] / "facts.json")["splits"]
-        fits = method.answers == "labels"
-        read = splits["dev"]["tokens"] + fits * splits["train"]["tokens"]
+        fits = load("smalltune.methods", spec["method"]["name"]).answers == "labels"
         inside = took.phase("predict")
-        return (
-            {
-                "once": took.seconds - inside - took.phase("peak"),
-                "token": inside / read,
-                "fits": fits,
-                "peak": took.peak,
-                "bytes": took.record,
-                "item_bytes": written(out, "predictions.jsonl") / splits["dev"]["rows"],
-            },
-            few,
-            out,
-        )
+        found = {
+            "once": took.seconds - inside - took.phase("peak"),
+            "inside": inside,
+            "read": splits["dev"]["tokens"] + fits * splits["train"]["tokens"],
+            "fits": fits,
+            "peak": took.peak,
+            "bytes": took.record,
+            "item_bytes": written(out, "predictions.jsonl") / splits["dev"]["rows"],
+        }
+        return found, few, out
 
     def _answer(self) -> int:
         """Return the mean tokens of an answer: what was trained writes as long as it learnt."""
