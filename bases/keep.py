@@ -40,8 +40,11 @@ def keep_study(folder: Path, root: Path, told: Callable[[Any], Any]) -> str:
     """Write what `told` says of a study's results into records/ and return what was done."""
     from smalltune.analysis.results import read
 
+    place = store_of(folder / "study.yaml")
+    if not place.is_dir():
+        return f"{folder.name}: not run yet"
     try:
-        store = Store(store_of(folder / "study.yaml"))
+        store = Store(place)
         results = read(store, store.read_plan(folder.name))
     except SmalltuneError as error:
         return f"{folder.name}: {error}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smalltune.core.errors import StudyError
-from smalltune.models.shallow import empty_model
+from smalltune.models.loading import empty_model
 from smalltune.planning.checkpoints import read_config
 from smalltune.planning.fitting import least_parameters, unfit
 from smalltune.planning.forecast import forecast, needs

@@ -10,8 +10,7 @@ from smalltune.core.plugins import load
 from smalltune.core.store import Store
 from smalltune.engine.memory import needed_bytes
 from smalltune.engine.optimisers import optimiser_of
-from smalltune.models.loading import load_model
-from smalltune.models.shallow import empty_model
+from smalltune.models.loading import empty_model, load_model
 from smalltune.stages import Bench, execute
 from smalltune.stages import measure as measuring
 

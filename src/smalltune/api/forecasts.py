@@ -1,6 +1,7 @@
 """Forecasts: measure what is not known yet of a study's jobs, and say what it all will take."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smalltune.core.errors import SmalltuneError
@@ -66,6 +67,17 @@ def forecast_of(
     return found
 
 
+@dataclass(frozen=True)
+class _Measures(Plan):
+    """A plan of `measure` jobs alone."""
+
+    wanted: tuple[Job, ...] = ()
+
+    def goals(self) -> Iterator[Job]:
+        """Yield the jobs."""
+        yield from self.wanted
+
+
 def _jobs(one: Measuring) -> Sequence[Job]:
     return [*(job for jobs in one.trials.values() for job in jobs), *one.tuning]
 
@@ -95,7 +107,7 @@ def _measured(
     report, store = Report(study.name), study.store
     backend = Local(store, workers=1, threads=threads)
     try:
-        plan = Plan(study.name, (), tuple(jobs))
+        plan = _Measures(study.name, (), (), tuple(jobs))
         estimates = Estimates(study.locked, store)
         Pass(plan, store, backend, report, tell, estimates, keep_weights=False).go()
     finally:

@@ -32,7 +32,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         title=study.title,
         questions=study.questions,
         models=tuple(_model(model, lock) for model in study.models if asked),
-        tasks=tuple(_task(task, lock, study.metrics_of(task)) for task in study.tasks),
+        tasks=tuple(_task(study, task, lock) for task in study.tasks),
         methods=tuple(_method(method) for method in study.methods),
         seeds=study.seeds,
         contrasts=tuple(ContrastView(**asdict(contrast)) for contrast in study.contrasts),
@@ -42,6 +42,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         author=study.author,
         training=study.training,
         tuned=any(method.candidates for method in study.methods),
+        extend=study.extend,
         keywords=study.keywords,
         folder=study.folder,
         text=text if text.is_dir() else None,
@@ -63,7 +64,7 @@ def _model(model: ModelSpec, lock: Lock) -> ModelView:
     )
 
 
-def _task(task: TaskSpec, lock: Lock, metrics: tuple[str, ...]) -> TaskView:
+def _task(study: StudySpec, task: TaskSpec, lock: Lock) -> TaskView:
     object_, locked = task.task, lock.tasks[task.name]
     options = {**object_.data_options(), **object_.prompt_options()}
     decoding = object_.decoding_options()
@@ -85,7 +86,8 @@ def _task(task: TaskSpec, lock: Lock, metrics: tuple[str, ...]) -> TaskView:
         language=task.said.language,
         answers=answers_of(object_),
         decoding=decoding,
-        metrics=metrics,
+        metrics=study.metrics_of(task),
+        selects=study.selects_by(task),
         **_said(task.said),
     )
 
@@ -98,7 +100,7 @@ def answers_of(task: Any) -> str:
     if "beams" in decoding:
         return "text"
     if getattr(task, "labels", {}):
-        return "labels"
+        return "written labels" if decoding.get("answered") == "written" else "labels"
     return "likelihood" if "prompt" in task.prompt_fields else "running text"
 
 
@@ -131,6 +133,7 @@ def _method(method: MethodSpec) -> MethodView:
         starts_at_base=getattr(kind, "starts_at_base", True),
         tuned=method.tune,
         candidates=len(method.candidates),
+        ranges=method.ranges,
         cite=method.said.citation,
     )
 

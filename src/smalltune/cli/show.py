@@ -81,6 +81,9 @@ def print_results(study: "Study", results: "Results", split: str = "test") -> No
     _print_contrasts(console, results, split)
     for task, one in opened(results).items():
         console.print(f"test of {task}: {one.words}", soft_wrap=True)
+    for each in results.learning:
+        if each.reason:
+            console.print(f"{each.trial}: {each.status}: {each.reason}", soft_wrap=True)
     for line in _foretold(results):
         console.print(line, soft_wrap=True)
     if results.missing:

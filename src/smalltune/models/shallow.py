@@ -1,30 +1,12 @@
-"""Shallow: a model of fewer layers but else the same shape, and one without memory, for sizes."""
+"""Shallow: a model of fewer layers but else the same shape."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from smalltune.models.loading import configuration
-
-__all__ = ["depth_of", "empty_model", "first_depth", "write_shallow"]
+__all__ = ["depth_of", "first_depth", "write_shallow"]
 
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
-
-
-def empty_model(folder: Path) -> Any:
-    """Return the model of a folder's configuration on PyTorch's meta device: shapes, no numbers.
-
-    It takes no memory however large the model is. Raises ModelError as `load_model` does.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    config = configuration(folder)
-    with torch.device("meta"):
-        model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            config, trust_remote_code=False
-        )
-    return model.float()
 
 
 def depth_of(model: Any) -> int:

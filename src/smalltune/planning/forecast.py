@@ -76,7 +76,7 @@ class Forecast:
     workers: int
     total: Needs
     trials: Mapping[str, Needs]
-    jobs: Mapping[str, Needs]
+    jobs: dict[str, Needs]
     unfit: tuple[str, ...] = ()
 
 

@@ -53,7 +53,7 @@ def measuring(
         trials = {cell.id: _told(planned.get(cell.id) or builder.trial(cell, {})) for cell in group}
         tuning: tuple[Job, ...] = ()
         if group[0].method.candidates:
-            tuning = _below(builder.tuned(group[0], known)[0])
+            tuning = _below(builder.tuned(group[0], known)[0].select)
         job = _measure(name, usual, place)
         found.append(Measuring(name, job, trials, tuning))
     return found

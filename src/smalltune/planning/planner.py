@@ -15,12 +15,12 @@ from importlib import import_module
 from itertools import product
 from typing import Any, NamedTuple
 
-from smalltune.core.job import Job, Plan, Trial
+from smalltune.core.job import Job, Plan, Search, Trial
 from smalltune.core.plugins import load
 from smalltune.engine import VERSION as ENGINE
 from smalltune.planning.lock import Lock
-from smalltune.planning.pairs import meets
-from smalltune.planning.searching import beyond
+from smalltune.planning.pairs import asked_by, meets
+from smalltune.planning.searching import beyond, edge
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
 __all__ = ["Builder", "Cell", "Known", "cells", "job_of", "plan"]
@@ -53,24 +53,27 @@ def cells(study: StudySpec) -> Iterator[Cell]:
     for task, method in product(study.tasks, study.methods):
         if not meets(method, task):
             continue
-        models = study.models if method.kind.uses_model else (None,)
+        models = asked_by(method, study.models) if method.kind.uses_model else (None,)
         seeds = study.seeds if _draws(method, task) else (None,)
         for model, seed in product(models, seeds):
             yield Cell(model, method, task, seed)
 
 
 def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
-    """Return the trials whose hyperparameters are known, and the `select` jobs of all tuning."""
+    """Return the trials whose hyperparameters are known, and the searches of all tuning."""
     builder = Builder(study, lock)
-    trials, open_jobs = [], {}
+    trials: list[Trial] = []
+    found: dict[str, tuple[Search, Mapping[str, Any] | None]] = {}
     for cell in cells(study):
         chosen: Mapping[str, Any] | None = {}
         if cell.method.candidates:
-            select, chosen = builder.tuned(cell, known)
-            open_jobs[select.key] = select
+            where = cell.id.rpartition("/")[0]
+            if where not in found:
+                found[where] = builder.tuned(cell, known)
+            chosen = found[where][1]
         if chosen is not None:
             trials.append(builder.trial(cell, chosen))
-    return Plan(study.name, tuple(trials), tuple(open_jobs.values()))
+    return Plan(study.name, tuple(trials), tuple(search for search, _ in found.values()))
 
 
 def _draws(method: MethodSpec, task: TaskSpec) -> bool:
@@ -99,29 +102,34 @@ class Builder:
             for split in self.study.evaluations
         }
         model = cell.model.name if cell.model else "-"
-        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores)
+        loss = self._loss(cell, chosen) if self.study.dev_loss else None
+        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores, loss)
 
-    def tuned(self, cell: Cell, known: Known) -> tuple[Job, Mapping[str, Any] | None]:
-        """Return the last `select` job that there is to ask, and what it chose, or None.
+    def tuned(self, trial: Cell, known: Known) -> tuple[Search, Mapping[str, Any] | None]:
+        """Return the search with the last `select` job that there is to ask, and what it chose.
 
         Where a choice lies at the edge of what was tried, another job follows that has one
-        candidate more, beyond that edge, at most `extend` times.
+        candidate more, beyond that edge, at most `extend` times. None: nothing is chosen yet.
         """
+        drawn = _draws(trial.method, trial.task)
+        cell = trial._replace(seed=self.study.tuning_seed if drawn else None)
         candidates = list(cell.method.candidates)
-        for left in range(self.study.extend, -1, -1):
+        budget, extend = len(candidates), self.study.extend
+        for left in range(extend, -1, -1):
             select = self.select(cell, candidates)
             answer = known(select.key)
             more = beyond(candidates, answer["index"]) if answer and left else None
             if more is None:
                 break
             candidates.append(more)
-        return select, answer and answer["options"]
+        option, at = edge(candidates, answer["index"]) if answer else ("", "")
+        model, method, task, _ = cell.id.split("/")
+        search = Search(model, method, task, cell.seed, select, budget, extend, option, at)
+        return search, answer and answer["options"]
 
-    def select(self, tried: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
+    def select(self, cell: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
         """Return the job that names the best of the tuning runs on dev."""
-        metric = self.study.selects_by(tried.task)
-        seed = self.study.tuning_seed if _draws(tried.method, tried.task) else None
-        cell = tried._replace(seed=seed)
+        metric = self.study.selects_by(cell.task)
         where = cell.id.rpartition("/")[0]
         scores = {
             str(n): self._score(cell, chosen, "dev", (metric,), f"{where} tuning {n + 1}")
@@ -174,7 +182,25 @@ class Builder:
         spec = {"split": split, "metrics": versions}
         return job_of("score", spec, inputs, label=f"score {label} {split}")
 
-    def _predictions(self, cell: Cell, chosen: Mapping[str, Any], split: str, label: str) -> Job:
+    def _loss(self, cell: Cell, chosen: Mapping[str, Any]) -> Job | None:
+        """Return the job that asks for the likelihood of dev's references.
+
+        None where another answers that already, or where rows would have to be shown before it.
+        """
+        kind, writes = cell.method.kind, "beams" in cell.task.task.decoding_options()
+        if cell.model is None or not writes or (kind.uses_rows and not kind.trains):
+            return None
+        return self._predictions(cell, chosen, "dev", cell.id, likelihood=True)
+
+    def _predictions(
+        self,
+        cell: Cell,
+        chosen: Mapping[str, Any],
+        split: str,
+        label: str,
+        *,
+        likelihood: bool = False,
+    ) -> Job:
         method, training = cell.method.settled(chosen)
         data = self.prepare(cell.task.name)
         how = {"name": cell.method.method, "version": method.version, "options": method.options()}
@@ -203,11 +229,14 @@ class Builder:
             spec |= {"limit": cell.task.limit}
         if getattr(method, "shots", 0):
             spec |= {"asked": self._asked(cell)}
-        if decoding := cell.task.task.decoding_options():
+        if likelihood:
+            spec |= {"ask": "likelihood"}
+        elif decoding := cell.task.task.decoding_options():
             tokeniser = self.lock.models[cell.model.name].tokeniser
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
         inputs = {"data": data, **inputs}
-        return job_of("predict", spec, inputs, sources, f"predict {label} {split}")
+        what = "loss" if likelihood else "predict"
+        return job_of("predict", spec, inputs, sources, f"{what} {label} {split}")
 
     def _asked(self, cell: Cell) -> dict[str, Any]:
         """Return how prompts are made, for what stands before them; `room` is for both."""

@@ -12,7 +12,7 @@ from smalltune.planning.options import build, check
 from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
 from smalltune.planning.schema import StudyFile, check_shape
-from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
+from smalltune.planning.spec import Contrast, MethodSpec, ModelSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Document, Problems, parse_value, read_document
 
 __all__ = ["find_study", "read_study"]
@@ -86,7 +86,7 @@ class _Reader:
         methods = tuple(
             m for name, e in shape.methods.items() if (m := self.entries.method(name, e, training))
         )
-        self._fit(tasks, methods)
+        self._fit(tasks, methods, models)
         self.problems.stop()
         metrics = self.metrics(tasks)
         primary = self.primary(metrics)
@@ -107,7 +107,7 @@ class _Reader:
             tuning_seed=shape.tuning.seed,
             extend=shape.tuning.extend if shape.tuning.trials else 0,
             tuning_metric=self.entries.among(select, metrics, ("tuning", "metric"), "metric"),
-            contrasts=shared_contrasts(contrasts, tasks, methods, self.problems),
+            contrasts=shared_contrasts(contrasts, tasks, methods, models, self.problems),
             published=read_published(
                 shape.published,
                 {t.name: [m for m in metrics if m in t.metrics or "." in m] for t in tasks},
@@ -121,20 +121,26 @@ class _Reader:
             evaluations=self.evaluations(),
             max_length=shape.max_length,
             keep_weights=shape.keep_weights,
+            dev_loss=shape.dev_loss,
             dtype=shape.dtype,
             base_dtype=shape.base_dtype,
             folder=self.folder,
             document=self.document,
         )
 
-    def _fit(self, tasks: Sequence[TaskSpec], methods: Sequence[MethodSpec]) -> None:
+    def _fit(
+        self,
+        tasks: Sequence[TaskSpec],
+        methods: Sequence[MethodSpec],
+        models: Sequence[ModelSpec],
+    ) -> None:
         """Note methods that lack the model or the tasks which they need."""
         asking = [method.name for method in methods if method.kind.uses_model]
         if asking and not self.shape.models:
             self.problems.add((), f"'models' is missing: {asking[0]} asks a language model")
         self.problems.stop()
         self._hold(methods)
-        check_pairs(tasks, methods, self.problems)
+        check_pairs(tasks, methods, models, self.problems)
 
     def _hold(self, methods: Sequence[MethodSpec]) -> None:
         """Note the methods that train what `base_dtype` would hold with too few digits for it."""

@@ -85,8 +85,9 @@ class MethodSpec:
     """A method: the plug-in `method`, the values that the study gives, and what is tuned.
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
-    the method's. `candidates` are what tuning tries, values of options of either kind. `tasks`
-    names the tasks that it is for; () are all (see `pairs`).
+    the method's. `candidates` are what tuning tries, values of options of either kind, `ranges`
+    between which they were spread by a search. `tasks` and `models` name those that it is for; ()
+    are all (see `pairs`).
     """
 
     name: str
@@ -96,6 +97,8 @@ class MethodSpec:
     candidates: tuple[Mapping[str, Any], ...]
     said: Said
     tasks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def tune(self) -> dict[str, tuple[Any, ...]]:
@@ -143,6 +146,7 @@ class StudySpec:
 
     `sesoi` is the smallest difference of interest, as the primary metric counts. `dtype` is the
     number format in which models compute, `base_dtype` the one in which a frozen base is held.
+    `dev_loss` also asks how likely dev's references are, where texts are written.
     """
 
     name: str
@@ -168,6 +172,7 @@ class StudySpec:
     evaluations: tuple[str, ...]
     max_length: int
     keep_weights: bool
+    dev_loss: bool
     dtype: str
     base_dtype: str
     folder: Path

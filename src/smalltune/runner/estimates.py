@@ -32,8 +32,9 @@ TEXT_SPEED = 5e5
 
 BYTES_PER_TOKEN, TOKENS_PER_ROW = 4, 100
 
-WHOLE, FROZEN = 16, 5
-"""Bytes per parameter: weights, gradients and two moments of Adam; weights and a few trained."""
+WHOLE, FROZEN, HELD = 16, 5, 3
+"""Bytes per parameter: weights, gradients and two moments of Adam; weights and a few trained; the
+same where the weights are held in bfloat16."""
 
 MARGIN = 1.2
 """How much more than the highest measured memory is set aside."""
@@ -93,7 +94,9 @@ class Estimates:
         told = self.told.get(job.key)
         if told and math.isfinite(told.peak) and told.peak:
             return int(MARGIN * told.peak)
-        each = WHOLE if job.stage == "train" and _changes_base(job) else FROZEN
+        each = HELD if _held(job) == "bfloat16" else FROZEN
+        if job.stage == "train" and _changes_base(job):
+            each = WHOLE
         return WORKER_BYTES + each * self._size(job)
 
     def _size(self, job: Job) -> int:
@@ -145,8 +148,14 @@ def _kinds(job: Job) -> list[tuple[str, ...]]:
     """Return what jobs that take about as long have in common, the narrowest first."""
     spec, data = job.spec, _behind(job)
     method = str(spec.get("method", {}).get("name", ""))
-    wide = (job.stage, method, str(spec.get("model")), data.key if data else "", _split(job))
+    rows = data.key if data else ""
+    wide = (job.stage, method, str(spec.get("model")), rows, _split(job), _held(job))
     return [(*wide, f"{spec.get('method')} {spec.get('training')}"), wide, wide[:2], wide[:1]]
+
+
+def _held(job: Job) -> str:
+    """Return the number format in which a job's base lies in memory."""
+    return str(job.spec.get("base_dtype", "float32"))
 
 
 def _split(job: Job) -> str:

@@ -98,7 +98,7 @@ class Weights:
         if self._others.get(study, (None, {}))[0] != stamp:
             record, found = self.store.read_plan(study), Trainings()
             for trial in record["trials"]:
-                readers = tuple(trial["predict"].values())
+                readers = (*trial["predict"].values(), *filter(None, [trial.get("loss")]))
                 found.setdefault(trial["train"], []).append(
                     (bool(record.get("keep_weights")), readers)
                 )

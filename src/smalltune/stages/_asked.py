@@ -67,8 +67,12 @@ class Asked:
         if {self.digest, f"{self.digest}:0"} & bench.held():
             bench = Bench(threads=bench.threads, device=bench.device)
 
+        method = load("smalltune.methods", self.spec["predict"]["method"]["name"])(
+            **self.spec["predict"]["method"]["options"]
+        )
+
         def lend() -> None:
-            with bench.base(self.ref, self.digest, 0, False, self.base_dtype):
+            with bench.base(self.ref, self.digest, 0, False, self.base_dtype, method.quantised()):
                 return
 
         return timed(bench, lend).seconds

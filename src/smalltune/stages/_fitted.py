@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from importlib import metadata
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from smalltune.core.provenance import Meter
 from smalltune.core.store import write_json
 from smalltune.data.splits import draw
 from smalltune.engine.checkpoint import NAME
+from smalltune.engine.held import shape_of
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training
 from smalltune.engine.training import train as fit
@@ -46,7 +49,9 @@ def fitted(
     seed = spec["seed"]
     method = load("smalltune.methods", spec["method"]["name"])(**spec["method"]["options"])
     stored = spec.get("base_dtype", "float32")
-    with bench.base(ref, spec["model"], seed, method.changes_base, stored) as model:
+    with bench.base(
+        ref, spec["model"], seed, method.changes_base, stored, method.quantised()
+    ) as model:
         torch.manual_seed(seed)
         method.attach(model)
         counts = _counts(model)
@@ -64,6 +69,7 @@ def fitted(
             micro_batch=bench.micro_batch,
             before_step=method.before_step,
             after_step=method.after_step,
+            factor=method.factor,
         )
         bench.meter.phase("save")
         (out / "weights").mkdir(exist_ok=True)
@@ -76,7 +82,13 @@ def fitted(
         file.writelines(json.dumps(line) + "\n" for line in log)
     write_json(out / "facts.json", facts | counts, synced=False)  # committing syncs
     cost = bench.cost("train", dtype=spec["dtype"], tokens=facts["tokens"], flops=facts["flops"])
-    return {"resumed_from": resumed, "micro_batch": spent["micro_batch"], **cost}
+    needs = {name: metadata.version(name) for name in method.needs}
+    return {
+        "resumed_from": resumed,
+        "micro_batch": spent["micro_batch"],
+        **({"needs": needs} if needs else {}),
+        **cost,
+    }
 
 
 def _count_phases(meter: Meter, spent: Mapping[str, Any]) -> None:
@@ -90,7 +102,7 @@ def _count_phases(meter: Meter, spent: Mapping[str, Any]) -> None:
 
 def _counts(model: Any) -> dict[str, int]:
     """Return trained and all parameters; the base's count leaves out what the method added."""
-    parameters = dict(model.named_parameters())
-    trained = sum(p.numel() for p in parameters.values() if p.requires_grad)
-    frozen = sum(p.numel() for p in parameters.values() if not p.requires_grad)
+    parameters = list(model.parameters())
+    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    frozen = sum(prod(shape_of(p)) for p in parameters if not p.requires_grad)
     return {"trainable_parameters": trained, "total_parameters": trained + frozen}

@@ -24,7 +24,8 @@ from smalltune.engine.memory import (
     too_large,
     whole_memory,
 )
-from smalltune.models.shallow import depth_of, empty_model, first_depth, write_shallow
+from smalltune.models.loading import empty_model
+from smalltune.models.shallow import depth_of, first_depth, write_shallow
 from smalltune.models.sources import locate
 from smalltune.stages._asked import Asked
 from smalltune.stages._sampled import sampled
@@ -127,7 +128,7 @@ def _by_depth(
                 found.append(asked.measured(tokens=SHORT))
             elif "train" in found[place]:
                 found[place]["train"]["peak"] = asked.heaviest(tokens)
-        whole = _grown(*found, [*depths, layers])
+        whole = _grown(found[0], found[1], [*depths, layers])
         if "train" in whole and not heavy:
             tokens = _budget(empty, whole["train"]["trained"], asked)
     if "train" in whole and _uncopied(spec, empty):
