@@ -12,7 +12,8 @@ def measurings(workshop):
 
 
 def test_a_study_is_forecast_once_and_its_results_say_how_well(workshop):
-    workshop.write(methods={name: {"why": "To compare."} for name in ("majority", "lora")})
+    methods = {name: {"why": "To compare."} for name in ("majority", "lora")}
+    workshop.write(methods=methods, contrasts=[])
     skipped = workshop("plan", "--no-forecast")
     assert skipped.returncode == 0 and "in all" not in skipped.stdout
     assert not measurings(workshop)
