@@ -28,7 +28,7 @@ LOGS = HERE.parent / "build" / "benchmark"
 ROOMS = {
     "train": "training", "evaluate": "evaluation", "generate": "generation", "study": "studies",
     "memory": "memory", "scaling": "lengths", "trials": "trials", "profile": "profiles",
-    "losses": "losses",
+    "losses": "losses", "forecast": "forecasts",
 }  # fmt: skip
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",

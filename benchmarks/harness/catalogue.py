@@ -9,7 +9,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from harness import evaluation, generation, jobs, lengths, losses, memory, profiles, studies, trials
+from harness import (
+    evaluation,
+    forecasts,
+    generation,
+    jobs,
+    lengths,
+    losses,
+    memory,
+    profiles,
+    studies,
+    trials,
+)
 
 __all__ = ["GPU", "Pair", "catalogue", "chosen", "quick"]
 
@@ -51,6 +62,7 @@ def catalogue() -> list[Pair]:
         *_memories(),
         *_scalings(),
         *_profiles(),
+        *_forecasts(),
         *(Pair(f"losses:{name}", "losses", losses.Plan(name)) for name in losses.METHODS),
         *_on_gpu(),
     ]
@@ -86,6 +98,7 @@ def quick() -> list[Pair]:
         small("losses:lora", steps=4),
         small("profile:micro:lora", steps=2, warm=1, rounds=1),
         small("profile:study:lora", seeds=2),
+        small("forecast:narrow:sst2", methods=("lora",), rows=64, asked=16, steps=2, seeds=1),
     ]
 
 
@@ -162,6 +175,31 @@ def _profiles() -> Iterator[Pair]:
                 plan = profiles.Plan(shape, method, steps=steps, warm=min(3, steps))
                 yield Pair(f"profile:{shape}:{method}", "profile", plan)
     yield Pair("profile:study:lora", "profile", profiles.Plan("micro", "lora", seeds=12))
+
+
+def _forecasts() -> Iterator[Pair]:
+    narrow = {
+        "hidden_size": 160, "intermediate_size": 432, "num_hidden_layers": 9,
+        "num_attention_heads": 5, "num_key_value_heads": 5, "head_dim": 32,
+    }  # fmt: skip
+    wide = {
+        "hidden_size": 384, "intermediate_size": 1152, "num_hidden_layers": 3,
+        "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 64,
+    }  # fmt: skip
+    deep = {
+        "hidden_size": 640, "intermediate_size": 1728, "num_hidden_layers": 11,
+        "num_attention_heads": 10, "num_key_value_heads": 10, "head_dim": 64,
+    }  # fmt: skip
+    trained = ("full", "lora")
+    plans = {
+        "narrow:sst2": forecasts.Plan("sst2", (*trained, "adapter", "few_shot"), narrow),
+        "wide:ag_news": forecasts.Plan("ag_news", (*trained, "prefix_tuning"), wide, steps=20),
+        "deep:sst2": forecasts.Plan("sst2", trained, deep, steps=12, asked=100, seeds=2),
+        "micro:e2e_nlg": forecasts.Plan("e2e_nlg", trained, metric="rougeL", asked=100),
+    }
+    for name, plan in plans.items():
+        aims = {"forecast_wall": 0.30, "forecast_memory": 0.15}
+        yield Pair(f"forecast:{name}", "forecast", plan, aims)
 
 
 def _on_gpu() -> Iterator[Pair]:

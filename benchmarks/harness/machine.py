@@ -25,7 +25,7 @@ def allocate_as(variant: str) -> None:
     """
     import ctypes
 
-    from smalltune.backends.local.memory import keep_large_blocks, return_free_blocks
+    from smalltune.core.blocks import keep_large_blocks, return_free_blocks
 
     return_free_blocks()
     if variant not in DEFAULTS:

@@ -51,7 +51,7 @@ def _measure(plan: Plan, data: Path, checkpoints: Path) -> dict[str, float]:
     """Return the loss of two steps, and the bytes held before them and at most."""
     from harness import jobs
     from harness.machine import peak_bytes, reset_peak, steady
-    from smalltune.backends.local.memory import keep_large_blocks
+    from smalltune.core.blocks import keep_large_blocks
 
     name = plan.variants[0]
     if name == "smalltune":

@@ -10,6 +10,7 @@ from harness.tables import (
     Record,
     best_trainer,
     clock_of,
+    forecast_ratio,
     gigabytes,
     many_runs,
     per_trial,
@@ -133,6 +134,9 @@ def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
     if name == "share":
         value = share_of_peak(record, "smalltune")
         return value, f"{value:.2f}", False
+    if "forecasts" in record:
+        found = forecast_ratio(record, name.removeprefix("forecast_"))
+        return abs(found.median - 1), f"{spread_text(found)} times the actual", True
     if "trials" in record:
         costs = per_trial(record)
         value = max(costs) if name == "dearest" else max(costs) / min(costs)

@@ -6,8 +6,8 @@ from typing import Any
 from harness.timing import Spread, ratio, spread
 
 __all__ = [
-    "TITLES", "Record", "best_trainer", "clock_of", "gigabytes", "many_runs", "per_trial",
-    "ratio_of", "sections", "share_of_peak", "spread_text", "table",
+    "TITLES", "Record", "best_trainer", "clock_of", "forecast_ratio", "gigabytes", "many_runs",
+    "per_trial", "ratio_of", "sections", "share_of_peak", "spread_text", "table",
 ]  # fmt: skip
 
 Record = Mapping[str, Any]
@@ -31,6 +31,8 @@ TITLES = {
     "share": "share of the matmul peak",
     "dearest": "CPU ms per trial, the dearest",
     "flat": "the dearest trial over the cheapest",
+    "forecast_wall": "time forecast, off by",
+    "forecast_memory": "peak memory forecast, off by",
     "one_by_one": "processes, one by one",
     "side_by_side": "processes, side by side",
 }
@@ -199,6 +201,32 @@ def _trials(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     return table(head, rows) + f"\n{found['unit']}; the columns are explained in `scaling.py`.\n"
 
 
+def forecast_ratio(record: Record, kind: str) -> Spread:
+    """Return forecast over actual, over the trials of a study."""
+    return spread([each[kind] for each in record["forecasts"].values()])
+
+
+def _forecasts(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    """Return how forecasts stood against what trials took, by pair."""
+    head = ("pair", "trials", "time", "time, of the processor", "peak memory", "stored")
+    rows = [
+        (
+            f"`{pair.name}`",
+            str(len(records[pair.name]["forecasts"])),
+            *(
+                spread_text(forecast_ratio(records[pair.name], kind))
+                for kind in ("wall", "cpu", "memory", "stored")
+            ),
+        )
+        for pair in pairs
+    ]
+    said = (
+        "Forecast over actual of a study never run before, in a cold store: the median over its "
+        "trials, the lowest and the highest.\n"
+    )
+    return f"{said}\n{table(head, rows)}"
+
+
 def _profiles(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     """Return where the time goes, and for each pair the largest part by its name."""
     rows, largest = [], []
@@ -252,6 +280,7 @@ SECTIONS = (
     ("scaling", "Time against length and size", _scalings),
     ("trials", "Cost per trial of planning, store and scheduling", _trials),
     ("losses", "Losses beside those of Trainer with PEFT, step by step", _losses),
+    ("forecast", "Forecasts", _forecasts),
     ("profile", "Where the time of a step and of a study goes", _profiles),
 )
 

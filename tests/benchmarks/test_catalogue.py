@@ -20,7 +20,12 @@ def test_an_aim_names_what_the_pair_measures():
         variants = {*getattr(pair.plan, "variants", ())} if pair.aims else set()
         tuned = any(name.startswith("trainer_") for name in variants)
         more = {"best"} if tuned else set()
-        more |= {"train": {"share"}, "trials": {"dearest", "flat"}}.get(pair.kind, set())
+        kinds = {
+            "train": {"share"},
+            "trials": {"dearest", "flat"},
+            "forecast": {"forecast_wall", "forecast_memory"},
+        }
+        more |= kinds.get(pair.kind, set())
         assert set(pair.aims) <= variants | more, pair.name
 
 

@@ -119,6 +119,16 @@ def test_operators_are_grouped_by_what_they_are_for():
     assert group_of("aten::_scaled_dot_product_flash_attention_for_cpu") == "attention"
 
 
+def test_a_forecast_is_off_by_the_distance_of_its_median_from_the_actual():
+    ratios = [{"wall": w, "cpu": 1.0, "memory": 0.9, "stored": 1.0} for w in (0.5, 0.8, 1.5)]
+    made = TRAINED | {"forecasts": {str(n): each for n, each in enumerate(ratios)}}
+    aims = {"forecast_wall": 0.3, "forecast_memory": 0.05}
+    page = report({"forecast:a": made}, [pair("forecast:a", aims, kind="forecast")])
+    assert "| 0.80 [0.50, 1.50] times the actual | at most 0.3 | reached |" in page
+    assert "| 0.90 [0.90, 0.90] times the actual | at most 0.05 | **not reached** |" in page
+    assert "| `forecast:a` | 3 | 0.80 [0.50, 1.50] |" in page
+
+
 # Why an aim is missed
 
 

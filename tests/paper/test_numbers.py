@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from smalltune.analysis.results import read
 from smalltune.core.errors import LatexError
 from smalltune.paper import rounding
+from smalltune.paper.measures import add_costs
 from smalltune.paper.numbers import Number, Numbers, macro_name, plain
 
 
@@ -83,3 +85,18 @@ def test_latex_becomes_plain_text_again():
     known = {"a": r"$-$1.2\ points", "b": r"fine-{}tuning 5\,\%"}
     text = plain(r"\emph{So}: \a, \b{}, $p$ $<$\,0.001, \unprintable{U+1F600}", known.get)
     assert text == "So: \N{MINUS SIGN}1.2 points, fine-tuning 5 %, p < 0.001, [U+1F600]"
+
+
+def test_forecasts_are_numbers_where_there_were_any(view, make_results, tmp_path):
+    results = make_results(tmp_path / "store", lora=0.9, full=0.7)
+    before, after = Numbers(), Numbers()
+    add_costs(view, results, before)
+    assert "forecastTime" not in before
+    trials = {
+        trial.id: {"score": trial.score, "seconds": 1.0, "peak_memory_bytes": 256e6}
+        for trial in results.trials
+    }
+    results.store.write_forecasts(results.study, trials)
+    add_costs(view, read(results.store, results.store.read_plan(results.study)), after)
+    assert after["forecastPeakMemory"].text == "0.50"
+    assert after["forecastTimeTrials"].value == len(after["forecastTime"].trials) > 0

@@ -44,12 +44,12 @@ def type_(bureau, tmp_path):
 
 
 def test_a_study_is_planned_run_and_shown_and_the_second_run_has_nothing_to_do(type_, tmp_path):
-    before = type_("plan", "floor")
+    before = type_("plan", "floor", "--no-forecast")
     assert before.returncode == 0 and "1 trial: 1 missing" in before.stdout
     assert "1 trial: 5 jobs done, 0 stored before" in type_("run", "floor").stdout
     again = type_("run", "studies/floor")
     assert (again.returncode, again.stdout) == (0, "nothing to do: 1 trial, 5 jobs stored\n")
-    assert "1 trial: 1 done" in type_("plan", "studies/floor/study.yaml").stdout
+    assert "1 trial: 1 done" in type_("plan", "studies/floor/study.yaml", "--no-forecast").stdout
     assert "50.0" in type_("results", "floor").stdout
     assert (tmp_path / ".smalltune").is_dir()
     assert (tmp_path / "studies" / "floor" / "results" / "summary.json").is_file()
@@ -57,7 +57,7 @@ def test_a_study_is_planned_run_and_shown_and_the_second_run_has_nothing_to_do(t
 
 def test_every_verb_speaks_json(type_):
     assert json.loads(type_("run", "floor", "--json").stdout)["failed"] == []
-    plan = json.loads(type_("plan", "floor", "--json").stdout)
+    plan = json.loads(type_("plan", "floor", "--json", "--no-forecast").stdout)
     assert plan["states"]["done"] == 1 and plan["jobs"]["score"] == [2, 2]
     assert json.loads(type_("results", "floor", "--json").stdout)
     assert json.loads(type_("lock", "floor", "--json").stdout)["dtype"] == "float32"
@@ -83,7 +83,7 @@ def test_a_failed_job_is_shown_with_its_reason_and_ends_in_failure(type_, tmp_pa
     assert done.returncode == 1
     assert "the label '2' is not among the study's labels: 0, 1" in done.stdout
     assert "4 jobs wait for what failed" in done.stdout
-    plan = type_("plan", "floor")
+    plan = type_("plan", "floor", "--no-forecast")
     assert re.search(r"-/majority/own/-: failed: prepare: .*the label '2'", plan.stdout)
     data.write_text("text,label\nbetter,1\n")
     assert "has changed since the study was locked" in type_("run", "floor").stderr
@@ -135,7 +135,7 @@ def test_a_model_that_was_not_trained_or_not_kept_cannot_be_exported(type_):
 def test_a_starter_study_can_be_planned_at_once(type_, tmp_path):
     made = type_("new", "first")
     assert made.returncode == 0, made.stderr
-    assert "15 trials: 15 missing" in type_("plan", "first").stdout
+    assert "15 trials: 15 missing" in type_("plan", "first", "--no-forecast").stdout
     assert "is there already" in type_("new", "first").stderr
 
 
@@ -146,7 +146,7 @@ def test_a_starter_study_on_a_table_of_ones_own_can_be_planned_and_run(type_, tm
     assert wrong.stderr == "My table.csv: no column 'sad'. Did you mean 'said'?\n"
     made = type_("new", "mine", "--data", "My table.csv", "--text", "said", "--label", "what")
     assert made.returncode == 0, made.stderr
-    assert "15 trials: 15 missing" in type_("plan", "mine").stdout
+    assert "15 trials: 15 missing" in type_("plan", "mine", "--no-forecast").stdout
     assert type_("run", "mine", "--until", "prepare").returncode == 0
     parts = [tmp_path / "studies" / "mine" / "data" / f"{p}.jsonl" for p in ("train", "test")]
     assert [len(part.read_text().splitlines()) for part in parts] == [32, 8]
@@ -163,7 +163,7 @@ def test_paths_that_cannot_be_end_in_one_line(type_, tmp_path):
     for words in (
         ("store", "floor", "export", str(tmp_path / "nowhere" / "x")),
         ("store", "floor", "import", str(tmp_path)),
-        ("plan", "floor", "--store", str(tmp_path / "file")),
+        ("plan", "floor", "--no-forecast", "--store", str(tmp_path / "file")),
     ):
         done = type_(*words)
         assert done.returncode == 1 and "Traceback" not in done.stderr

@@ -25,15 +25,15 @@ def events():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Leave the forecast out, which needs a study's jobs."""
+    """Leave out how long it takes, which needs a study's jobs."""
 
-    class Forecast:
+    class Remaining:
         def __init__(self, *_): ...
 
         def __getattr__(self, name):
             return lambda *_: None
 
-    monkeypatch.setattr("smalltune.runner.forecast.Forecast", Forecast)
+    monkeypatch.setattr("smalltune.runner.remaining.Remaining", Remaining)
 
 
 def test_lines_say_once_for_each_job_what_was_done_for_memory(capsys):

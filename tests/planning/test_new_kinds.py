@@ -123,7 +123,9 @@ def test_a_study_of_summaries_is_written_planned_and_its_rows_are_parted(tmp_pat
     sizes = [len(part) for part in (splits.train, splits.dev, splits.test)]
     assert sizes == [36, 12, 12]
     assert [path.name for path in Path("studies/mine").iterdir()] == ["study.yaml"]
-    done = type_("plan", "studies/mine", "--json", "--store", str(tmp_path / "store"))
+    done = type_(
+        "plan", "studies/mine", "--json", "--no-forecast", "--store", str(tmp_path / "store")
+    )
     assert json.loads(done.stdout)["states"]["missing"] == 1 + 6 + 6
 
 

@@ -46,7 +46,7 @@ def test_what_is_not_planned_is_told_with_the_plan(mixed, tmp_path):
     from smalltune.cli.commands import app
 
     mixed.read()
-    words = ["plan", str(mixed.file), "--store", str(tmp_path / "store")]
+    words = ["plan", str(mixed.file), "--no-forecast", "--store", str(tmp_path / "store")]
     said = CliRunner().invoke(app, words).stdout
     assert "not planned: floor on prose, which has no labels to answer with" in said
     plan = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)

@@ -37,7 +37,7 @@ def test_the_study_file_is_checked_with_line_and_nearest_name(workshop, old, new
     expected = f"study.yaml:{line_of(workshop, new)}: " + message.format(
         folder=workshop.folder.name
     )
-    assert expected in said(workshop, "plan").splitlines()
+    assert expected in said(workshop, "plan", "--no-forecast").splitlines()
 
 
 def test_a_label_outside_the_label_words_fails_with_file_and_row(workshop):

@@ -24,6 +24,6 @@ def test_a_held_base_is_another_question_with_nearly_the_same_answer(workshop):
 
 
 def test_a_method_that_trains_the_base_is_refused_before_anything_runs(workshop):
-    done = workshop.write(base_dtype="bfloat16")("plan")
+    done = workshop.write(base_dtype="bfloat16")("plan", "--no-forecast")
     assert done.returncode != 0
     assert "full would train weights in bfloat16" in done.stderr

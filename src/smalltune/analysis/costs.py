@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from smalltune.analysis.records import TrialRecord
@@ -10,6 +11,7 @@ from smalltune.core.store import Store
 __all__ = ["Cost", "cost", "mixtures"]
 
 NAN = float("nan")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Cost:
     the machine reaches in a product of matrices. `predict_flops`, `predict_tokens_per_second` and
     `predict_share_of_peak` say the same of the prediction of the test split.
     `seconds` and `cpu_seconds` hold everything, `peak_memory_bytes` is the highest of the jobs.
+    `stored_bytes` is what the store keeps of the trial. What `forecast_` says of time, memory and
+    stored bytes was forecast before any of it ran (see `foretold`).
     `parts` names the stages that are counted, so that an unfinished trial can be told.
     """
 
@@ -51,6 +55,10 @@ class Cost:
     predict_flops: float
     predict_tokens_per_second: float
     predict_share_of_peak: float
+    stored_bytes: float
+    forecast_seconds: float
+    forecast_peak_memory_bytes: float
+    forecast_stored_bytes: float
     energy_joules: float
     energy_source: str
     device: str
@@ -58,8 +66,8 @@ class Cost:
     keys: tuple[str, ...]
 
 
-def cost(store: Store, trial: TrialRecord) -> Cost:
-    """Return what is stored about the cost of a trial."""
+def cost(store: Store, trial: TrialRecord, told: Mapping[str, Any] = NOTHING) -> Cost:
+    """Return what is stored about the cost of a trial; `told` is what was forecast of it."""
     keys = {"train": trial.train} if trial.train else {}
     keys |= {f"predict {split}": key for split, key in trial.predict.items()}
     known = {part: key for part, key in keys.items() if store.known(key)}
@@ -94,6 +102,10 @@ def cost(store: Store, trial: TrialRecord) -> Cost:
         predict_flops=_number(facts.get("predict test", {}), "flops"),
         predict_tokens_per_second=_speed(tested, "tokens_per_second"),
         predict_share_of_peak=_speed(tested, "share_of_peak"),
+        stored_bytes=_stored(store, (*known.values(), *trial.score.values())) if known else NAN,
+        forecast_seconds=_number(told, "seconds"),
+        forecast_peak_memory_bytes=_number(told, "peak_memory_bytes"),
+        forecast_stored_bytes=_number(told, "stored_bytes"),
         energy_joules=_total({part: p.get("energy") or {} for part, p in made.items()}, "joules"),
         energy_source=_joined((p.get("energy") or {}).get("source") for p in made.values()),
         device=_joined(p.get("device") for p in made.values()),
@@ -134,6 +146,16 @@ def _facts(store: Store, key: str) -> dict[str, Any]:
         return {}
     facts: dict[str, Any] = store.read_json(key, "facts.json")
     return facts
+
+
+def _stored(store: Store, keys: Iterable[str]) -> float:
+    """Return the bytes that artifacts have on the disk; NaN where one is missing."""
+    total = 0
+    for key in keys:
+        if not store.known(key):
+            return NAN
+        total += sum(each.stat().st_size for each in store.folder(key).rglob("*") if each.is_file())
+    return float(total)
 
 
 def _number(values: Mapping[str, Any], name: str) -> float:

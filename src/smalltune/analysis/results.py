@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.costs import Cost, cost, mixtures
+from smalltune.analysis.foretold import forecast_before
 from smalltune.analysis.learning import Learned, learned
 from smalltune.analysis.planned import Planned
 from smalltune.analysis.records import Prediction, Sample, Scored, TokenFacts, TrialRecord
@@ -143,7 +144,8 @@ class Results(Planned):
     @cached_property
     def costs(self) -> tuple[Cost, ...]:
         """What each trial cost, as far as it is stored, in the order of the plan."""
-        return tuple(cost(self.store, trial) for trial in self.trials)
+        told = self.store.forecasts(self.study)
+        return tuple(cost(self.store, trial, forecast_before(told, trial)) for trial in self.trials)
 
     @cached_property
     def mixed(self) -> tuple[str, ...]:

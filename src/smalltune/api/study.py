@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from smalltune.backends import Backend
     from smalltune.paper.build import PaperReport
     from smalltune.paper.trace import Trace, TrialTrace
+    from smalltune.planning.forecast import Forecast
     from smalltune.runner import Event, Report
 
 __all__ = ["Study", "load", "store_of"]
@@ -105,6 +106,23 @@ class Study:
     def status(self) -> list[TrialStatus]:
         """Return the state of every trial: done, missing, failed or stale."""
         return status(self.spec, self.plan(), self.store)
+
+    def forecast(
+        self,
+        *,
+        measure: bool = True,
+        workers: int | None = None,
+        threads: int = 1,
+        tell: "Callable[[Event], None]" = lambda event: None,
+    ) -> "Forecast":
+        """Return what the missing jobs will take: time, memory, stored bytes.
+
+        With `measure`, a child process first measures, for some seconds, what is not known yet on
+        this machine. The store keeps that, so that asking again measures nothing.
+        """
+        from smalltune.api.forecasts import forecast_of
+
+        return forecast_of(self, measure=measure, workers=workers, threads=threads, tell=tell)
 
     def run(
         self,

@@ -56,6 +56,16 @@ class Backend(ABC):
     workers: int
     """How many jobs run at a time."""
 
+    @property
+    def place(self) -> Mapping[str, Any]:
+        """What a time measured here belongs to: machine, threads, versions; {} is unknown."""
+        return {}
+
+    @property
+    def memory(self) -> int | None:
+        """The bytes that one job may ever have, None where the backend does not know."""
+        return None
+
     def expect(self, jobs: Sequence[Job], largest: int) -> None:
         """Hear what is to come: the missing jobs, and the bytes that the largest of them takes.
 

@@ -13,6 +13,8 @@ from smalltune.cli.verbs import (
     Changes,
     StoreAt,
     StudyAt,
+    Threads,
+    Workers,
     open_study,
     print_json,
     say,
@@ -69,18 +71,35 @@ def lock(study: StudyAt, store: StoreAt = None, json: AsJson = False) -> None:
 @app.command()
 @verb
 def plan(
-    study: StudyAt, changes: Changes = None, store: StoreAt = None, json: AsJson = False
+    study: StudyAt,
+    changes: Changes = None,
+    store: StoreAt = None,
+    json: AsJson = False,
+    forecast: Annotated[
+        bool, typer.Option(help="Say what it will take; measured once, for some seconds.")
+    ] = True,
+    workers: Workers = None,
+    threads: Threads = 1,
 ) -> None:
-    """Show the trials and their state: done, missing, failed (why), stale. Runs nothing."""
+    """Show the trials and their state: done, missing, failed (why), stale; what it will take.
+
+    No trial is run. What the forecast needs is measured in a process of its own and kept.
+    """
+    from smalltune.cli.forecasts import forecast_record, print_forecast, watch_measuring
     from smalltune.cli.show import plan_record, print_plan
 
     one = open_study(study, store, changes)
     remarks, found = one.checked, one.status()
-    if json:
-        print_json(plan_record(one, found))
-    else:
+    if not json:
         print_plan(one, found)
     _warn(one.warnings, remarks)
+    told = None
+    if forecast:
+        told = one.forecast(workers=workers, threads=threads, tell=watch_measuring())
+    if json:
+        print_json(plan_record(one, found) | {"forecast": told and forecast_record(told)})
+    elif told:
+        print_forecast(told)
 
 
 @app.command()
@@ -90,10 +109,8 @@ def run(
     changes: Changes = None,
     store: StoreAt = None,
     json: AsJson = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Jobs at a time [default: what fits].")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of each job.")] = 1,
+    workers: Workers = None,
+    threads: Threads = 1,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, help="Time between two checkpoints of a training.")
     ] = 10.0,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from smalltune.core.job import Job
     from smalltune.runner import Event
 
-__all__ = ["watch"]
+__all__ = ["span", "watch"]
 
 PULSE = 60.0
 """Seconds after which plain output says that the run is alive."""
@@ -43,44 +43,44 @@ class _Tally:
     def __init__(self) -> None:
         self.total = self.ended = self.failed = 0
         self.running: dict[str, tuple[str, float, dict[str, Any]]] = {}
-        self.forecast: Any = None
+        self.remaining: Any = None
         self.fetching = ""
         self.notes: set[str] = set()
 
     def hear(self, event: "Event") -> None:
-        from smalltune.runner.forecast import Forecast
+        from smalltune.runner.remaining import Remaining
 
         self.fetching = f"fetching {event.info['what']}" if event.kind == "fetch" else ""
         if event.kind == "plan":
             missing = event.info["missing"]
             self.total += len(missing)
-            self.forecast = Forecast(missing, event.info["workers"])
+            self.remaining = Remaining(missing, event.info["workers"])
         job = event.job
         if job is None:
             return
         if event.kind == "start":
             self.running[job.key] = (job.label, time.monotonic(), {})
-            self.forecast.start(job)
+            self.remaining.start(job)
         elif event.kind == "progress":
             self._progress(job, dict(event.info))
         elif event.kind in ("done", "failed", "found"):
             self.ended += 1
             self.failed += event.kind == "failed"
             self.running.pop(job.key, None)
-            self.forecast.end(job)
+            self.remaining.end(job)
 
     def _progress(self, job: "Job", info: dict[str, Any]) -> None:
         if job.key in self.running:
             label, since, before = self.running[job.key]
             self.running[job.key] = (label, since, {**before, **info})
             if info.get("steps"):
-                self.forecast.progress(job, info.get("step", 0) / info["steps"])
+                self.remaining.progress(job, info.get("step", 0) / info["steps"])
 
     def head(self) -> str:
         """Return one line: jobs done, failed, and the time that is left."""
-        left = self.forecast.left() if self.forecast else None
+        left = self.remaining.left() if self.remaining else None
         failed = f", {self.failed} failed" if self.failed else ""
-        when = f", about {_span(left)} left" if left is not None and self.running else ""
+        when = f", about {span(left)} left" if left is not None and self.running else ""
         return f"{self.ended} of {plural(self.total, 'job')}{failed}{when}"
 
     def note(self, event: "Event") -> str:
@@ -115,7 +115,7 @@ class _Lines(_Tally):
                 f"{event.info['stored']} stored, {plural(event.info['workers'], 'worker')}"
             )
         elif event.kind == "done" and job and job.stage == "train":
-            self._say(f"{job.label}: {_span(now - begun)} ({self.head()})")
+            self._say(f"{job.label}: {span(now - begun)} ({self.head()})")
         elif event.kind == "failed" and job:
             self._say(f"{job.label}: FAILED: {event.info['reason']}")
         elif event.kind == "elsewhere" and job:
@@ -158,10 +158,10 @@ def _state(label: str, since: float, info: dict[str, Any], now: float) -> str:
         said.append(f"step {info.get('step', 0)}/{info['steps']}")
     if isinstance(info.get("loss"), float):
         said.append(f"loss {info['loss']:.3f}")
-    return "  ".join([*said, _span(now - since)])
+    return "  ".join([*said, span(now - since)])
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """Return a time as `8 s`, `3 min 20 s` or `2 h 5 min`."""
     whole = round(seconds)
     if whole < 60:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from smalltune.cli.verbs import terminal
 from smalltune.core.plugins import load
 from smalltune.core.plural import plural
 
@@ -56,7 +57,7 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
     rows: dict[str, Counter[str]] = {}
     for one in found:
         rows.setdefault(one.id.rpartition("/")[0], Counter())[one.state] += 1
-    console, table = _console(), Table("trials", *STATES, box=None)
+    console, table = terminal(), Table("trials", *STATES, box=None)
     for name, counts in rows.items():
         table.add_row(name, *(str(counts[state] or "") for state in STATES))
     console.print(table)
@@ -75,7 +76,7 @@ def print_results(study: "Study", results: "Results", split: str = "test") -> No
     """Print the scores on a split, the declared contrasts, and how often test was opened."""
     from smalltune.analysis.openings import opened
 
-    console = _console()
+    console = terminal()
     _print_scores(console, results, split)
     _print_contrasts(console, results, split)
     for task, one in opened(results).items():
@@ -83,6 +84,8 @@ def print_results(study: "Study", results: "Results", split: str = "test") -> No
     for each in results.learning:
         if each.reason:
             console.print(f"{each.trial}: {each.status}: {each.reason}", soft_wrap=True)
+    for line in _foretold(results):
+        console.print(line, soft_wrap=True)
     if results.missing:
         console.print(
             f"missing: {plural(len(results.missing), 'score')}: smalltune run {study.folder}",
@@ -90,13 +93,15 @@ def print_results(study: "Study", results: "Results", split: str = "test") -> No
         )
 
 
-def _console() -> Any:
-    """Return a console as wide as the terminal; output into a file is not wrapped."""
-    import sys
+def _foretold(results: "Results") -> Iterator[str]:
+    """Yield how the forecasts stand against what was measured, a line for each kind."""
+    from smalltune.analysis.foretold import WORDS, accuracies
 
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+    for one in accuracies(results.costs, len(results.splits)):
+        yield (
+            f"forecast {WORDS[one.what]}: {one.median:.2f} times the actual one, median over "
+            f"{plural(len(one.trials), 'trial')} (from {one.low:.2f} to {one.high:.2f})"
+        )
 
 
 def _print_scores(console: Any, results: "Results", split: str) -> None:

@@ -16,8 +16,13 @@ from smalltune.core.errors import SmalltuneError
 if TYPE_CHECKING:
     from smalltune.api import Study
 
-__all__ = ["AsJson", "Changes", "StoreAt", "StudyAt", "open_study", "print_json", "say", "verb"]
+__all__ = [
+    "AsJson", "Changes", "StoreAt", "StudyAt", "Threads", "Workers", "open_study", "print_json",
+    "say", "terminal", "verb",
+]  # fmt: skip
 
+Workers = Annotated[int | None, typer.Option(min=1, help="Jobs at a time [default: what fits].")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each job.")]
 StudyAt = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study's folder, its study.yaml, or its name.")
 ]
@@ -73,6 +78,13 @@ def open_study(study: str, store: Path | None, changes: list[str] | None = None)
 def say(text: str) -> None:
     """Print a message for a person, beside the output."""
     print(text, file=sys.stderr, flush=True)
+
+
+def terminal() -> Any:
+    """Return a console as wide as the terminal; output into a file is not wrapped."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
 
 
 def print_json(value: Any) -> None:

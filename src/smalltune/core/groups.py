@@ -6,7 +6,7 @@ Version 2 has one tree, version 1 a tree for each kind; inside a container the r
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["GROUPS", "OWN", "core_shares", "memory_left"]
+__all__ = ["GROUPS", "OWN", "core_shares", "memory_left", "memory_limits"]
 
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 """Where control groups are shown, and which of them this process is in."""
@@ -36,6 +36,15 @@ def memory_left(root: Path = GROUPS, own: Path = OWN) -> Iterator[int]:
             most, now = _words(group / limit), _words(group / used)
             if most and now and most[0] != "max":
                 yield max(0, int(most[0]) - int(now[0]) + _cached(group / "memory.stat"))
+
+
+def memory_limits(root: Path = GROUPS, own: Path = OWN) -> Iterator[int]:
+    """Yield the most bytes that each group of this process, or one above it, may have."""
+    for group in _groups(root, own):
+        for limit, _ in MEMORY:
+            most = _words(group / limit)
+            if most and most[0] != "max":
+                yield int(most[0])
 
 
 def _groups(root: Path, own: Path) -> Iterator[Path]:

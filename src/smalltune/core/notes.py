@@ -1,4 +1,4 @@
-"""Notes: what a store holds beside its artifacts, the plans of studies and why jobs failed."""
+"""Notes: what a store holds beside its artifacts: plans of studies, forecasts, failures."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ __all__ = ["Notes"]
 
 
 class Notes:
-    """The folders `plans`, `failures` and `fits` of the store in `root`."""
+    """The folders `plans`, `failures`, `fits` and `forecasts` of the store in `root`."""
 
     root: Path
 
@@ -51,6 +51,16 @@ class Notes:
         if record is None or not {"trials", "keys"} <= record.keys():
             raise StoreError(f"damaged plan {path}: delete it and run the study {study!r} again")
         return record
+
+    def write_forecasts(self, study: str, trials: Mapping[str, Any]) -> None:
+        """Keep what was forecast of a study's trials before they ran, by their ids."""
+        (self.root / "forecasts").mkdir(exist_ok=True)
+        write_json(self.root / "forecasts" / f"{study}.json", {"trials": trials})
+
+    def forecasts(self, study: str) -> dict[str, Any]:
+        """Return what was forecast of a study's trials; {} where nothing was."""
+        found = (_read(self.root / "forecasts" / f"{study}.json") or {}).get("trials")
+        return found if isinstance(found, dict) else {}
 
     def write_fits(self, config: str, answers: Mapping[str, Any]) -> None:
         """Keep what methods said of models with a configuration, by digest and question."""

@@ -6,6 +6,7 @@
     failures/<key>.json     why a job failed the last time (see notes.py)
     fits/<config>.json      which methods can be applied to a model (see notes.py)
     plans/<study>.json      which keys belong to which study (see notes.py)
+    forecasts/<study>.json  what was forecast of its trials before they ran (see notes.py)
     opened.jsonl            each reading of a test split's right answers (see openings.py)
 
 An artifact appears by one rename with its manifest already inside, so it is whole or absent.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smalltune.core.groups import GROUPS, OWN, memory_left
+from smalltune.core.groups import GROUPS, OWN, memory_left, memory_limits
 from smalltune.engine.held import shape_of
 
 __all__ = [
-    "Budget", "activation_bytes", "budget_for", "experts_met", "free_memory", "is_out_of_memory",
-    "largest_power",
+    "Budget", "activation_bytes", "budget_for", "budget_of", "experts_met", "free_memory",
+    "is_out_of_memory", "largest_power", "needed_bytes", "too_large", "whole_memory",
 ]  # fmt: skip
 
 USUAL_BYTES, USUAL_TOKENS = 256 << 20, 512
@@ -34,6 +34,9 @@ for Llama, Qwen and DeepSeek, 1.8 for GPT-2; the rest is room for what the backw
 
 TRAINED_BYTES = 12
 """Bytes per trained parameter that come with the first step: gradient and two moments."""
+
+STATE_BYTES = {"adamw": 8, "muon": 4}
+"""Bytes of an optimiser's state per trained number, at least: two moments, or one."""
 
 REFUSALS = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -57,16 +60,29 @@ def budget_for(model: Any, longest: int, *, free: int | None = None) -> Budget:
     `free` bytes are what is left of the device's memory now, before the first step.
     """
     device = next(model.parameters()).device
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    left = _free_on(device) if free is None else free
-    room = max(0, SHARE * (left - TRAINED_BYTES * trained))
-    each = activation_bytes(model)
+    return budget_of(
+        sum(p.numel() for p in model.parameters() if p.requires_grad),
+        activation_bytes(model),
+        activation_bytes(model, checkpointing=True),
+        longest,
+        _free_on(device) if free is None else free,
+        on_cpu=device.type == "cpu",
+    )
+
+
+def budget_of(
+    trained: int, each: int, scarce: int, longest: int, free: int, *, on_cpu: bool
+) -> Budget:
+    """Return the budget where `trained` numbers are trained and a token keeps `each` bytes.
+
+    It keeps `scarce` bytes with checkpointing. `longest` and `free` as in `budget_for`.
+    """
+    room = max(0, SHARE * (free - TRAINED_BYTES * trained))
     usual = max((USUAL_BYTES + TRAINED_BYTES * trained) // each, USUAL_TOKENS)
-    usual = usual if device.type == "cpu" else MOST_TOKENS
+    usual = usual if on_cpu else MOST_TOKENS
     fitting = int(room // each)
     if fitting < longest and fitting < usual:
-        fitting = int(room // activation_bytes(model, checkpointing=True))
-        return Budget(largest_power(min(usual, fitting)), checkpointing=True)
+        return Budget(largest_power(min(usual, room // scarce)), checkpointing=True)
     return Budget(usual if usual <= fitting else largest_power(fitting))
 
 
@@ -103,6 +119,49 @@ def free_memory(root: Path = GROUPS, own: Path = OWN) -> int:
     import psutil
 
     return min([int(psutil.virtual_memory().available), *memory_left(root, own)])
+
+
+def whole_memory(root: Path = GROUPS, own: Path = OWN) -> int:
+    """Return the bytes that this process may ever have: the machine's, or its groups' if fewer."""
+    import psutil
+
+    return min([int(psutil.virtual_memory().total), *memory_limits(root, own)])
+
+
+def needed_bytes(
+    parameters: int, trained: int = 0, *, base_dtype: str = "float32", optimiser: str = "adamw"
+) -> int:
+    """Return the least bytes that a model takes: its weights and what trains `trained` of them.
+
+    A trained number has a gradient and the optimiser's state. Activations come on top.
+    """
+    each = 2 if base_dtype == "bfloat16" else 4
+    return each * parameters + (4 + STATE_BYTES[optimiser]) * trained
+
+
+def too_large(
+    parameters: int,
+    trained: int = 0,
+    *,
+    room: int,
+    there: str = "this machine has",
+    base_dtype: str = "float32",
+    optimiser: str = "adamw",
+) -> str | None:
+    """Return why a model cannot be had in `room` bytes and what to do, or None where it can."""
+    weights = needed_bytes(parameters, base_dtype=base_dtype)
+    need = needed_bytes(parameters, trained, base_dtype=base_dtype, optimiser=optimiser)
+    if need <= room:
+        return None
+    more = f", their gradients and the optimiser's state {(need - weights) / 1e9:.1f} GB"
+    less = "train fewer parameters (such as by lora), " * bool(trained)
+    half = "hold the frozen base in half of it (`base_dtype: bfloat16`), "
+    return (
+        f"{parameters:,} parameters take {weights / 1e9:.1f} GB of memory{more * bool(trained)}, "
+        f"and {there} {room / 1e9:.1f} GB: {less}"
+        f"{half * (not trained and base_dtype == 'float32')}"
+        "take a smaller model, or a machine with more memory"
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

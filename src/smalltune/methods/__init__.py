@@ -167,8 +167,9 @@ class Gradient(Method):
     """A method that trains parameters of, or attached to, a base model.
 
     `training` holds the method's own defaults for the engine's options, such as its learning
-    rate. `changes_base` says that the base's own weights are trained, `starts_at_base` that the
-    first forward is the base's, `searched` in which ranges its own options matter.
+    rate. `changes_base` says that the base's own weights are trained, `trains_all` that all of
+    them are, `starts_at_base` that the first forward is the base's, `searched` in which ranges its
+    own options matter.
     """
 
     uses_model = True
@@ -177,6 +178,7 @@ class Gradient(Method):
     draws = True
     answers = "any"
     changes_base: ClassVar[bool] = False
+    trains_all: ClassVar[bool] = False
     starts_at_base: ClassVar[bool] = True
     searched: ClassVar[Mapping[str, Range]] = {}
     training: ClassVar[Mapping[str, Any]] = {}
@@ -225,6 +227,7 @@ class WholeModel(Gradient):
     """A method that trains every weight of the base, so that a whole model is stored."""
 
     changes_base = True
+    trains_all = True
 
     def attach(self, model: Any) -> None:
         """Let every parameter have a gradient."""

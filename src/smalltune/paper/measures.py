@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from smalltune.analysis.contrasts import Contrast, declared
 from smalltune.analysis.costs import Cost
+from smalltune.analysis.foretold import WORDS, accuracies
 from smalltune.analysis.intervals import Estimate, estimates
 from smalltune.analysis.results import Results
 from smalltune.paper import rounding
@@ -150,6 +151,25 @@ def add_costs(view: StudyView, results: Results, numbers: Numbers) -> None:
         _costs(names, cell, group, numbers)
     everything = [cost for cost in results.costs if cost.parts]
     _total(numbers, everything)
+    _foretold(results, numbers)
+
+
+def _foretold(results: Results, numbers: Numbers) -> None:
+    """Add how many times as much as was measured had been forecast, where anything was."""
+    for one in accuracies(results.costs, len(results.splits)):
+        keys = tuple(k for c in results.costs if c.trial in one.trials for k in c.keys)
+        word = "forecast" + WORDS[one.what].title().replace(" ", "")
+        over = f"{WORDS[one.what]}, forecast before the runs over measured"
+        for name, value, what in (
+            (word, one.median, f"median of {over}"),
+            (f"{word}Low", one.low, f"least of {over}"),
+            (f"{word}High", one.high, f"most of {over}"),
+        ):
+            text = rounding.ratio(value)
+            numbers.add(Number(name, value, text, what, "", keys, one.trials))
+        count = len(one.trials)
+        said = f"trials whose {WORDS[one.what]} was forecast"
+        numbers.add(Number(f"{word}Trials", count, rounding.count(count), said, "", keys))
 
 
 def _costs(names: Names, cell: tuple[str, str, str], group: list[Cost], numbers: Numbers) -> None:

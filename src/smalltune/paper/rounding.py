@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = [
     "DASH", "count", "difference", "duration", "energy", "mean", "megabytes", "millions",
-    "p_value", "quoted", "score", "setting",
+    "p_value", "quoted", "ratio", "score", "setting",
 ]  # fmt: skip
 
 DASH = "--"
@@ -22,7 +22,8 @@ RULE = (
     "Shares are printed in percent with one decimal, differences of shares in percentage points "
     "with one decimal, other metrics with three decimals or, from ten on, four digits in all, "
     "exact p-values with three decimals "
-    "(four where three would round to the level of the test), durations with one decimal."
+    "(four where three would round to the level of the test), durations with one decimal, "
+    "ratios with two."
 )
 
 
@@ -75,6 +76,12 @@ def count(value: float) -> str:
 def mean(value: float) -> str:
     """Return a mean of counts with one decimal: `40.2`."""
     return _decimals(value, 1)
+
+
+@_dash
+def ratio(value: float) -> str:
+    """Return how many times one quantity is another, with two decimals: `0.97`."""
+    return _decimals(value, 2)
 
 
 @_dash

@@ -23,7 +23,7 @@ from smalltune.planning.pairs import asked_by, meets
 from smalltune.planning.searching import beyond, edge
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
-__all__ = ["Cell", "Known", "cells", "plan"]
+__all__ = ["Builder", "Cell", "Known", "cells", "job_of", "plan"]
 
 ANSWER = 16
 """Tokens that are left for a label's word behind demonstrations."""
@@ -61,7 +61,7 @@ def cells(study: StudySpec) -> Iterator[Cell]:
 
 def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
     """Return the trials whose hyperparameters are known, and the searches of all tuning."""
-    builder = _Builder(study, lock)
+    builder = Builder(study, lock)
     trials: list[Trial] = []
     found: dict[str, tuple[Search, Mapping[str, Any] | None]] = {}
     for cell in cells(study):
@@ -83,10 +83,11 @@ def _draws(method: MethodSpec, task: TaskSpec) -> bool:
     return bool(draws or (kind.uses_rows and task.limit is not None))
 
 
-class _Builder:
+class Builder:
     """Builds the jobs of one plan; what two trials share is built once."""
 
     def __init__(self, study: StudySpec, lock: Lock):
+        """Take the study and what its names mean."""
         self.study, self.lock = study, lock
         self.prepare = cache(self._prepare)
         self.tokens = cache(self._tokens)
@@ -136,7 +137,7 @@ class _Builder:
         }
         better = load("smalltune.metrics", metric).better
         spec = {"metric": metric, "better": better, "candidates": list(candidates)}
-        return _job("select", spec, scores, label=f"select {where}")
+        return job_of("select", spec, scores, label=f"select {where}")
 
     def _prepare(self, task_name: str) -> Job:
         task = self.names[task_name]
@@ -150,7 +151,7 @@ class _Builder:
             for role, each in files.items()
             for n, file in enumerate(each)
         }
-        return _job("prepare", spec, {}, sources, f"prepare {task_name}")
+        return job_of("prepare", spec, {}, sources, f"prepare {task_name}")
 
     def _tokens(self, model_name: str, task_name: str) -> Job:
         task, locked = self.names[task_name], self.lock.models[model_name]
@@ -161,7 +162,7 @@ class _Builder:
             "max_length": self._length(locked),
         }
         inputs, sources = {"data": self.prepare(task_name)}, self._source(model_name)
-        return _job("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
+        return job_of("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
 
     def _score(
         self,
@@ -179,7 +180,7 @@ class _Builder:
         if any(load("smalltune.metrics", name).fitted for name in metrics):
             inputs["dev"] = self._predictions(cell, chosen, "dev", label)
         spec = {"split": split, "metrics": versions}
-        return _job("score", spec, inputs, label=f"score {label} {split}")
+        return job_of("score", spec, inputs, label=f"score {label} {split}")
 
     def _loss(self, cell: Cell, chosen: Mapping[str, Any]) -> Job | None:
         """Return the job that asks for the likelihood of dev's references.
@@ -207,7 +208,7 @@ class _Builder:
         if cell.model is None:
             labels = list(getattr(cell.task.task, "labels", {}).values())
             spec = {"method": how, "labels": labels, "split": split, **drawn}
-            return _job("classify", spec, {"data": data}, label=f"classify {label} {split}")
+            return job_of("classify", spec, {"data": data}, label=f"classify {label} {split}")
         asked: dict[str, Any] = {
             "model": self.lock.models[cell.model.name].digest,
             "method": how,
@@ -221,7 +222,7 @@ class _Builder:
         sources = self._source(cell.model.name)
         if method.trains:
             spec = {**asked, "training": training, **drawn}
-            weights = _job("train", spec, inputs, sources, f"train {label}")
+            weights = job_of("train", spec, inputs, sources, f"train {label}")
             inputs = {**inputs, "weights": weights}
         spec = {**asked, "split": split, "seed": cell.seed}
         if method.uses_rows and not method.trains:
@@ -235,7 +236,7 @@ class _Builder:
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
         inputs = {"data": data, **inputs}
         what = "loss" if likelihood else "predict"
-        return _job("predict", spec, inputs, sources, f"{what} {label} {split}")
+        return job_of("predict", spec, inputs, sources, f"{what} {label} {split}")
 
     def _asked(self, cell: Cell) -> dict[str, Any]:
         """Return how prompts are made, for what stands before them; `room` is for both."""
@@ -268,13 +269,14 @@ def _task(task: TaskSpec, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": task.kind, "version": task.task.version, "options": dict(options)}
 
 
-def _job(
+def job_of(
     stage: str,
     spec: Mapping[str, Any],
     inputs: Mapping[str, Job],
     sources: Mapping[str, str] | None = None,
     label: str = "",
 ) -> Job:
+    """Return the job of a stage, with the version that its file states."""
     return Job(stage, _version(stage), spec, inputs, sources or {}, label)
 
 

@@ -3,12 +3,18 @@
 It plans, runs, and plans again until no tuning answer changes the plan (see `planning.planner`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from smalltune.backends import Backend
+from smalltune.core.errors import StudyError
+from smalltune.core.job import Job, Plan
 from smalltune.core.store import Store
+from smalltune.planning.fitting import unfit
+from smalltune.planning.forecast import Needs, forecast
+from smalltune.planning.foretold import foretell, measured_in
 from smalltune.planning.lock import Lock
-from smalltune.planning.planner import plan
+from smalltune.planning.measuring import measuring
+from smalltune.planning.planner import Known, plan
 from smalltune.planning.spec import StudySpec
 from smalltune.planning.status import choices, record
 from smalltune.runner.estimates import Estimates
@@ -34,8 +40,9 @@ def run(
     With `until`, only as far as that stage: `prepare`, `tokens`, `train` or `predict`.
 
     What missing jobs need of the hub is fetched first; what cannot be had ends the run before it
-    begins. A failed job stops only what depends on it. Whatever ends the run early (Ctrl-C, a full
-    disk) leaves the store whole, and the next run goes on from there.
+    begins, and so does a base that this machine's memory does not hold. A failed job stops only
+    what depends on it. Whatever ends the run early (Ctrl-C, a full disk) leaves the store whole,
+    and the next run goes on from there.
     """
     report, known, estimates = Report(study.name), choices(store), Estimates(lock, store)
     unanswered: set[str] | None = None
@@ -46,14 +53,39 @@ def run(
             break
         unanswered = waiting_for
         store.write_plan(record(study, now))
+        if store.forecasts(study.name):
+            estimates.told = _told(study, lock, now, known, store, backend)
         for job in now.jobs():
             if store.known(job.key):
                 store.glance(job.key)
         report.trials = len(now.trials)
         keep = study.keep_weights
         wanted = missing(goals(now, keep_weights=keep, until=until), store, keep_weights=keep)
+        _refuse(wanted.values(), lock, backend)
         fetch(wanted.values(), lock, lambda what: tell(Event("fetch", info={"what": what})))
         Pass(now, store, backend, report, tell, estimates, keep_weights=keep, until=until).go()
         if not unanswered:
             break
     return report
+
+
+def _refuse(jobs: Iterable[Job], lock: Lock, backend: Backend) -> None:
+    """Raise StudyError where a job's weights alone are beyond the memory, before any of them."""
+    if backend.memory is not None and (found := unfit(jobs, lock, backend.memory)):
+        raise StudyError("\n".join(dict.fromkeys(found.values())))
+
+
+def _told(
+    study: StudySpec, lock: Lock, plan: Plan, known: Known, store: Store, backend: Backend
+) -> dict[str, Needs]:
+    """Return what was measured for these jobs; keep what that foretells of trials."""
+    ones = measuring(study, lock, plan, known, backend.place)
+    found = forecast(
+        ones,
+        measured_in(store),
+        store.known,
+        workers=lambda peak: 1,
+        keep_weights=study.keep_weights,
+    )
+    foretell(store, plan, found.trials)
+    return found.jobs

@@ -1,11 +1,13 @@
 """Estimates: how long a job takes and how much memory, before it has run.
 
-A guess from sizes that the lock knows (parameters, bytes of text) is scaled by what stored jobs
-like it took: the same but for the seed, else of the same method, base and rows, else of the same
-method, else of the same stage. The order in which jobs start and the number of workers rest on it,
-no answer does.
+What stored jobs took that are the same but for the seed, or of the same method, base and rows, is
+known best; next what was measured for the forecast (`planning.forecast`). Else a guess from sizes
+that the lock knows (parameters, bytes of text) is scaled by what jobs of the same method, or of the
+same stage, took. The order in which jobs start and the number of workers rest on it, no answer
+does.
 """
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
@@ -16,7 +18,9 @@ from smalltune.core.errors import StoreError
 from smalltune.core.job import Job
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
-from smalltune.planning.lock import Lock, LockedModel
+from smalltune.planning.fitting import least_parameters
+from smalltune.planning.forecast import Needs
+from smalltune.planning.lock import Lock
 
 __all__ = ["Estimates"]
 
@@ -40,18 +44,19 @@ SAMPLES, KEPT = 3, 32
 
 
 class Estimates:
-    """Seconds and bytes of jobs that have not run."""
+    """Seconds and bytes of jobs that have not run; `told` has what was forecast of some, by key."""
 
     def __init__(self, lock: Lock, store: Store):
         """Take the sizes of models and data from the lock, and what was measured from the store."""
         self.store = store
-        self.parameters = {model.digest: _parameters(model) for model in lock.models.values()}
+        self.parameters = {model.digest: least_parameters(model) for model in lock.models.values()}
         self.text = {
             file.sha256: file.bytes
             for task in lock.tasks.values()
             for files in task.files.values()
             for file in files
         }
+        self.told: Mapping[str, Needs] = {}
         self._ratios: dict[Sequence[str], deque[float]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._peaks: dict[Sequence[str], list[int]] = defaultdict(list)
         self._tokens: dict[str, Mapping[str, float]] = {}
@@ -75,7 +80,10 @@ class Estimates:
 
     def seconds(self, job: Job) -> float:
         """Return how long a job takes alone on one core."""
-        known = next((kind for kind in _kinds(job) if self._ratios.get(kind)), None)
+        kinds, told = _kinds(job), self.told.get(job.key)
+        known = next((kind for kind in kinds if self._ratios.get(kind)), None)
+        if known not in kinds[:2] and told and math.isfinite(told.seconds):
+            return told.seconds
         return self._guess(job) * (median(self._ratios[known]) if known else 1.0)
 
     def bytes(self, job: Job) -> int:
@@ -83,6 +91,9 @@ class Estimates:
         for kind in _kinds(job)[:2]:
             if any(self._peaks.get(kind, ())):
                 return int(MARGIN * max(self._peaks[kind]))
+        told = self.told.get(job.key)
+        if told and math.isfinite(told.peak) and told.peak:
+            return int(MARGIN * told.peak)
         each = HELD if _held(job) == "bfloat16" else FROZEN
         if job.stage == "train" and _changes_base(job):
             each = WHOLE
@@ -154,14 +165,3 @@ def _split(job: Job) -> str:
 def _changes_base(job: Job) -> bool:
     method: Any = load("smalltune.methods", job.spec["method"]["name"])
     return bool(getattr(method, "changes_base", False))
-
-
-def _parameters(model: LockedModel) -> int:
-    """Return a model's parameters, from its shape where there are no weights to count."""
-    if model.parameters:
-        return model.parameters
-    shape = model.config
-    hidden = shape.get("hidden_size", shape.get("n_embd", 0))
-    inner = shape.get("intermediate_size", 4 * hidden)
-    layers = shape.get("num_hidden_layers", shape.get("n_layer", 0))
-    return int(hidden * (2 * shape.get("vocab_size", 0) + layers * (4 * hidden + 3 * inner)))

@@ -9,14 +9,16 @@ fails the job it was running, nothing else, and another takes its place.
 import os
 import selectors
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 from smalltune.backends import WORKER_BYTES, Backend, News, reads
 from smalltune.backends.local.machine import cores, gpus
 from smalltune.backends.local.process import Process
 from smalltune.core.job import Job
+from smalltune.core.provenance import environment
 from smalltune.core.store import Store
-from smalltune.engine.memory import free_memory
+from smalltune.engine.memory import free_memory, whole_memory
 
 __all__ = ["Local"]
 
@@ -52,6 +54,30 @@ class Local(Backend):
     def processes(self) -> list[int]:
         """The ids of the worker processes."""
         return [slot.process.pid for slot in self._slots if slot]
+
+    @property
+    def place(self) -> Mapping[str, Any]:
+        """What a time measured here belongs to: machine, threads, versions."""
+        here = environment()
+        machine = {name: here["machine"][name] for name in ("cpu", "cores", "memory_bytes")}
+        packages = {"python": here["python"], **here["packages"]}
+        return {
+            "machine": machine,
+            "packages": packages,
+            "threads": self._threads,
+            "gpus": len(self.gpus),
+        }
+
+    @property
+    def memory(self) -> int | None:
+        """The bytes of this machine or container; not known where jobs run on a GPU."""
+        return None if self.gpus else whole_memory()
+
+    def fitting(self, job_bytes: float) -> int:
+        """Return how many jobs of so many bytes run at a time; at least one."""
+        ours = sum(slot.memory() for slot in self._slots if slot)
+        fit = int((free_memory() + ours) * SHARE / max(job_bytes, 1))
+        return self._asked or max(1, min(len(self.gpus) or cores(), fit))
 
     def expect(self, jobs: Sequence[Job], largest: int) -> None:
         """Make room for as many workers as can hold the largest job; start those that models need.
@@ -123,9 +149,7 @@ class Local(Backend):
 
     def _resize(self, job_bytes: int) -> None:
         """Set how many workers there are: what was asked for, else what this machine can hold."""
-        ours = sum(slot.memory() for slot in self._slots if slot)
-        fit = int((free_memory() + ours) * SHARE) // max(job_bytes, 1)
-        self.workers = self._asked or max(1, min(len(self.gpus) or cores(), fit))
+        self.workers = self.fitting(job_bytes)
         for number in range(self.workers, len(self._slots)):
             self._end(number)
         del self._slots[self.workers :]

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from smalltune.backends.local.memory import keep_large_blocks, return_free_blocks
+from smalltune.core.blocks import keep_large_blocks, return_free_blocks
 from smalltune.core.errors import SmalltuneError
 from smalltune.core.job import Job
 from smalltune.core.store import Store

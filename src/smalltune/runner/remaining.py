@@ -1,4 +1,4 @@
-"""Forecast: how long a run still takes, from what its jobs have taken so far."""
+"""Remaining: how long a run still takes, from what its jobs have taken so far."""
 
 import time
 from collections import defaultdict
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from smalltune.core.job import Job
 
-__all__ = ["Forecast"]
+__all__ = ["Remaining"]
 
 
 @dataclass
@@ -17,7 +17,7 @@ class _Running:
     share: float = 0.0
 
 
-class Forecast:
+class Remaining:
     """Learns from started and ended jobs; jobs of one stage and method take about as long."""
 
     def __init__(self, jobs: Iterable[Job], workers: int):

@@ -1,4 +1,4 @@
-"""Memory: how a worker on glibc keeps large blocks from one training step to the next.
+"""Blocks: how a worker on glibc keeps large blocks of memory from one training step to the next.
 
 By default glibc maps each large tensor afresh and returns it at once, so that every step touches
 tens of thousands of new pages. Kept blocks save that time and change no bit of an answer. Between

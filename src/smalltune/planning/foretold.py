@@ -1,0 +1,47 @@
+"""Foretold: what was forecast of a trial before any of it ran, kept to be held against it."""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from smalltune.core.job import Plan
+from smalltune.core.store import Store
+from smalltune.planning.forecast import Needs, Read
+
+__all__ = ["foretell", "measured_in"]
+
+
+def measured_in(store: Store) -> Read:
+    """Return the function that tells what a finished `measure` job in the store found."""
+
+    def read(key: str) -> Mapping[str, Any] | None:
+        return store.read_json(key, "measured.json") if store.known(key) else None
+
+    return read
+
+
+def foretell(store: Store, plan: Plan, trials: Mapping[str, Needs]) -> None:
+    """Write down the forecast of each planned trial of which nothing is stored yet.
+
+    What was foretold of a trial that has begun stays, so that no forecast knows its outcome.
+    """
+    before = store.forecasts(plan.study)
+    found = dict(before)
+    for trial in plan.trials:
+        need = trials.get(trial.id)
+        if need is None or not all(map(math.isfinite, (need.seconds, need.peak, need.stored))):
+            continue
+        kept = trial.record()
+        keys = [kept["train"], *kept["predict"].values()]
+        if any(key and store.known(key) for key in keys):
+            continue
+        found[trial.id] = {
+            "score": {split: job.key for split, job in trial.evaluations.items()},
+            "seconds": need.seconds,
+            "peak_memory_bytes": need.peak,
+            "stored_bytes": need.stored,
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+    if found != before:
+        store.write_forecasts(plan.study, found)
