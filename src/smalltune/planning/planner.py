@@ -4,97 +4,50 @@ A pure function: no file is read, nothing is run, and the same arguments give th
 study with tuning is planned to a fixed point. The first pass holds the tuning runs and one
 `select` job for each; once the answers are known, the next pass writes the winning *values* into
 the final specs, so a final job depends on its hyperparameters and not on how they were found.
-
-What a method declares decides, never its name: `uses_model` gives it the model axis, `trains` or
-drawn rows give it the seed axis.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
-from importlib import import_module
-from itertools import product
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.plugins import load
-from smalltune.engine import VERSION as ENGINE
+from smalltune.planning.cells import Cell, cells, draws
+from smalltune.planning.jobs import Jobs, job
 from smalltune.planning.lock import Lock
-from smalltune.planning.pairs import meets
 from smalltune.planning.searching import beyond
-from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
+from smalltune.planning.spec import StudySpec
 
-__all__ = ["Cell", "Known", "cells", "plan"]
-
-ANSWER = 16
-"""Tokens that are left for a label's word behind demonstrations."""
+__all__ = ["Known", "plan"]
 
 Known = Callable[[str], Mapping[str, Any] | None]
 """Returns a finished select job's choice (`options`, `index`, `value`, ...) by key, or None."""
 
 
-class Cell(NamedTuple):
-    """A trial's coordinates; the model is None where the method asks none."""
-
-    model: ModelSpec | None
-    method: MethodSpec
-    task: TaskSpec
-    seed: int | None
-
-    @property
-    def id(self) -> str:
-        """The trial's id, with "-" for an axis that the method does not use."""
-        model = self.model.name if self.model else "-"
-        seed = "-" if self.seed is None else str(self.seed)
-        return f"{model}/{self.method.name}/{self.task.name}/{seed}"
-
-
-def cells(study: StudySpec) -> Iterator[Cell]:
-    """Yield the coordinates of every trial of a study, tuned or not."""
-    for task, method in product(study.tasks, study.methods):
-        if not meets(method, task):
-            continue
-        models = study.models if method.kind.uses_model else (None,)
-        seeds = study.seeds if _draws(method, task) else (None,)
-        for model, seed in product(models, seeds):
-            yield Cell(model, method, task, seed)
-
-
 def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
     """Return the trials whose hyperparameters are known, and the `select` jobs of all tuning."""
-    builder = _Builder(study, lock)
+    planner = _Planner(study, lock)
     trials, open_jobs = [], {}
     for cell in cells(study):
         chosen: Mapping[str, Any] | None = {}
         if cell.method.candidates:
-            select, chosen = builder.tuned(cell, known)
+            select, chosen = planner.tuned(cell, known)
             open_jobs[select.key] = select
         if chosen is not None:
-            trials.append(builder.trial(cell, chosen))
+            trials.append(planner.trial(cell, chosen))
     return Plan(study.name, tuple(trials), tuple(open_jobs.values()))
 
 
-def _draws(method: MethodSpec, task: TaskSpec) -> bool:
-    """Tell whether a trial's seed can change its answer."""
-    kind = method.kind
-    draws = getattr(kind, "draws", kind.trains)
-    return bool(draws or (kind.uses_rows and task.limit is not None))
-
-
-class _Builder:
-    """Builds the jobs of one plan; what two trials share is built once."""
+class _Planner:
+    """Builds the trials and the tuning of one plan."""
 
     def __init__(self, study: StudySpec, lock: Lock):
-        self.study, self.lock = study, lock
-        self.prepare = cache(self._prepare)
-        self.tokens = cache(self._tokens)
-        self.names = {task.name: task for task in study.tasks}
-        self.bases = {model.name: model for model in study.models}
+        self.study, self.jobs = study, Jobs(study, lock)
 
     def trial(self, cell: Cell, chosen: Mapping[str, Any]) -> Trial:
         """Return a trial with a score job for each evaluation."""
         metrics = self.study.metrics_of(cell.task)
         scores = {
-            split: self._score(cell, chosen, split, metrics, cell.id)
+            split: self.jobs.score(cell, chosen, split, metrics, cell.id)
             for split in self.study.evaluations
         }
         model = cell.model.name if cell.model else "-"
@@ -119,137 +72,13 @@ class _Builder:
     def select(self, tried: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
         """Return the job that names the best of the tuning runs on dev."""
         metric = self.study.selects_by(tried.task)
-        seed = self.study.tuning_seed if _draws(tried.method, tried.task) else None
+        seed = self.study.tuning_seed if draws(tried.method, tried.task) else None
         cell = tried._replace(seed=seed)
         where = cell.id.rpartition("/")[0]
         scores = {
-            str(n): self._score(cell, chosen, "dev", (metric,), f"{where} tuning {n + 1}")
+            str(n): self.jobs.score(cell, chosen, "dev", (metric,), f"{where} tuning {n + 1}")
             for n, chosen in enumerate(candidates)
         }
         better = load("smalltune.metrics", metric).better
         spec = {"metric": metric, "better": better, "candidates": list(candidates)}
-        return _job("select", spec, scores, label=f"select {where}")
-
-    def _prepare(self, task_name: str) -> Job:
-        task = self.names[task_name]
-        files = self.lock.tasks[task_name].files
-        spec = {
-            "task": _task(task, task.task.data_options()),
-            "files": {role: [file.sha256 for file in each] for role, each in files.items()},
-        }
-        sources = {
-            f"{role}/{n}": self.study.place_of(file.path)
-            for role, each in files.items()
-            for n, file in enumerate(each)
-        }
-        return _job("prepare", spec, {}, sources, f"prepare {task_name}")
-
-    def _tokens(self, model_name: str, task_name: str) -> Job:
-        task, locked = self.names[task_name], self.lock.models[model_name]
-        spec = {
-            "task": _task(task, task.task.prompt_options()),
-            "chat": self.bases[model_name].chat,
-            "tokeniser": locked.tokeniser,
-            "max_length": self._length(locked),
-        }
-        inputs, sources = {"data": self.prepare(task_name)}, self._source(model_name)
-        return _job("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
-
-    def _score(
-        self,
-        cell: Cell,
-        chosen: Mapping[str, Any],
-        split: str,
-        metrics: tuple[str, ...],
-        label: str,
-    ) -> Job:
-        versions = {name: load("smalltune.metrics", name).version for name in metrics}
-        inputs = {
-            "data": self.prepare(cell.task.name),
-            "predictions": self._predictions(cell, chosen, split, label),
-        }
-        if any(load("smalltune.metrics", name).fitted for name in metrics):
-            inputs["dev"] = self._predictions(cell, chosen, "dev", label)
-        spec = {"split": split, "metrics": versions}
-        return _job("score", spec, inputs, label=f"score {label} {split}")
-
-    def _predictions(self, cell: Cell, chosen: Mapping[str, Any], split: str, label: str) -> Job:
-        method, training = cell.method.settled(chosen)
-        data = self.prepare(cell.task.name)
-        how = {"name": cell.method.method, "version": method.version, "options": method.options()}
-        drawn: dict[str, Any] = {"limit": cell.task.limit, "seed": cell.seed}
-        if cell.model is None:
-            labels = list(getattr(cell.task.task, "labels", {}).values())
-            spec = {"method": how, "labels": labels, "split": split, **drawn}
-            return _job("classify", spec, {"data": data}, label=f"classify {label} {split}")
-        asked: dict[str, Any] = {
-            "model": self.lock.models[cell.model.name].digest,
-            "method": how,
-            "task": cell.task.kind,
-            "dtype": self.lock.dtype,
-            "engine": ENGINE,
-        }
-        if self.study.base_dtype != "float32":  # so that other studies keep their keys
-            asked["base_dtype"] = self.study.base_dtype
-        inputs = {"tokens": self.tokens(cell.model.name, cell.task.name)}
-        sources = self._source(cell.model.name)
-        if method.trains:
-            spec = {**asked, "training": training, **drawn}
-            weights = _job("train", spec, inputs, sources, f"train {label}")
-            inputs = {**inputs, "weights": weights}
-        spec = {**asked, "split": split, "seed": cell.seed}
-        if method.uses_rows and not method.trains:
-            spec |= {"limit": cell.task.limit}
-        if getattr(method, "shots", 0):
-            spec |= {"asked": self._asked(cell)}
-        if decoding := cell.task.task.decoding_options():
-            tokeniser = self.lock.models[cell.model.name].tokeniser
-            spec |= {"decoding": decoding, "tokeniser": tokeniser}
-        inputs = {"data": data, **inputs}
-        return _job("predict", spec, inputs, sources, f"predict {label} {split}")
-
-    def _asked(self, cell: Cell) -> dict[str, Any]:
-        """Return how prompts are made, for what stands before them; `room` is for both."""
-        assert cell.model is not None
-        locked = self.lock.models[cell.model.name]
-        longest = cell.task.task.decoding_options().get("longest", ANSWER)
-        return {
-            "options": {**cell.task.task.data_options(), **cell.task.task.prompt_options()},
-            "chat": cell.model.chat,
-            "tokeniser": locked.tokeniser,
-            "max_length": self._length(locked),
-            "room": (locked.context or 2 * self.study.max_length) - longest,
-        }
-
-    def _length(self, locked: Any) -> int:
-        return min(self.study.max_length, locked.context or self.study.max_length)
-
-    def _source(self, model: str) -> dict[str, str]:
-        """Return where a model lies; folders of the study become absolute."""
-        ref = self.lock.models[model].ref
-        scheme, _, rest = ref.partition(":")
-        return {"model": f"{scheme}:{self.study.place_of(rest)}" if _is_folder(scheme) else ref}
-
-
-def _is_folder(scheme: str) -> bool:
-    return scheme in ("path", "config")
-
-
-def _task(task: TaskSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": task.kind, "version": task.task.version, "options": dict(options)}
-
-
-def _job(
-    stage: str,
-    spec: Mapping[str, Any],
-    inputs: Mapping[str, Job],
-    sources: Mapping[str, str] | None = None,
-    label: str = "",
-) -> Job:
-    return Job(stage, _version(stage), spec, inputs, sources or {}, label)
-
-
-@cache
-def _version(stage: str) -> int:
-    """Return the version that the stage's file states."""
-    return int(getattr(import_module(f"smalltune.stages.{stage}"), "VERSION", 1))
+        return job("select", spec, scores, label=f"select {where}")

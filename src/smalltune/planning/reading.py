@@ -11,7 +11,8 @@ from smalltune.planning.entries import Entries
 from smalltune.planning.options import build, check
 from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
-from smalltune.planning.schema import StudyFile, check_shape
+from smalltune.planning.schema import StudyFile
+from smalltune.planning.shape import check_shape
 from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Document, Problems, parse_value, read_document
 

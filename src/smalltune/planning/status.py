@@ -8,7 +8,8 @@ from typing import Any
 from smalltune.core.errors import StoreError
 from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.store import Store
-from smalltune.planning.planner import Known, cells
+from smalltune.planning.cells import cells
+from smalltune.planning.planner import Known
 from smalltune.planning.spec import StudySpec
 
 __all__ = ["STATES", "TrialStatus", "choices", "record", "status", "tally"]
