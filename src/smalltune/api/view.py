@@ -82,6 +82,7 @@ def _task(task: TaskSpec, lock: Lock, metrics: tuple[str, ...]) -> TaskView:
         hub=f"{task.hub} at {locked.commit}" if task.hub else "",
         options=options,
         limit={} if task.limit is None else {"train": task.limit},
+        held={split: rows for split, rows in task.held.items() if split != "seed"},
         language=task.said.language,
         answers=answers_of(object_),
         decoding=decoding,

@@ -69,6 +69,7 @@ class TaskView:
     `answers` says how a model answers: it weighs "labels" or the texts of "choices", it writes a
     "text", or it is asked for the likelihood of a right text or of "running text" (see ANSWERS).
     `decoding` says how it writes or compares, `metrics` are those that the task is scored by.
+    `limit` is how many training rows a seed draws, `held` how many rows dev and test have at most.
     """
 
     name: str
@@ -83,6 +84,7 @@ class TaskView:
     hub: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     limit: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
     language: str = ""
     licence: str = ""
     link: str = ""

@@ -107,10 +107,25 @@ class Entries:
             citation=tuple(entry.citation) or ((kind.citation,) if kind.citation else ()),
             language=entry.language or kind.language,
         )
+        limits = entry.limit.model_dump(include={"dev", "test"}, exclude_none=True)
         return TaskSpec(
             name, entry.kind or name, options, data.files, entry.limit.train, said,
             data.source, data.config, data.revision, data.splits, data.perhaps,
+            held=limits | {"seed": entry.limit.seed} if limits else {},
+            scored_by=self._scored_by(name, entry, kind),
         )  # fmt: skip
+
+    def _scored_by(self, name: str, entry: TaskEntry, kind: Any) -> tuple[str, ...]:
+        """Return the metrics that a task's entry names; each must be able to judge its kind."""
+        known = [*kind.metrics, *kind.more_metrics]
+        for number, metric in enumerate(entry.metrics):
+            place = ("tasks", name, "metrics", str(number))
+            if "." not in metric and metric not in known:
+                text = f"{name} cannot be scored by {metric!r}. {nearest(metric, known)}"
+                self.problems.add(place, text)
+            else:
+                self.plugin("metric", metric, place)
+        return tuple(dict.fromkeys(entry.metrics))
 
     # Methods
 

@@ -35,10 +35,12 @@ class Jobs:
     def _prepare(self, task_name: str) -> Job:
         task = self.names[task_name]
         files = self.lock.tasks[task_name].files
-        spec = {
+        spec: dict[str, Any] = {
             "task": _task(task, task.task.data_options()),
             "files": {role: [file.sha256 for file in each] for role, each in files.items()},
         }
+        if task.held:
+            spec["limit"] = dict(task.held)
         sources = {
             f"{role}/{n}": self.study.place_of(file.path)
             for role, each in files.items()

@@ -111,11 +111,11 @@ class _Reader:
             contrasts=shared_contrasts(contrasts, tasks, methods, self.problems),
             published=read_published(
                 shape.published,
-                {t.name: [m for m in metrics if m in t.metrics or "." in m] for t in tasks},
+                {t.name: t.judged_by(shape.metrics) for t in tasks},
                 self.problems,
             ),
             metrics=metrics,
-            metrics_named=bool(shape.metrics),
+            shared_metrics=tuple(dict.fromkeys(shape.metrics)),
             primary=primary,
             alpha=shape.alpha,
             sesoi=shape.sesoi,
@@ -166,15 +166,22 @@ class _Reader:
         return tuning.trials is not None or any(method.tune for method in methods)
 
     def metrics(self, tasks: Sequence[TaskSpec]) -> tuple[str, ...]:
-        """Return the metrics: those named, each of use to a task, or else the tasks' own."""
+        """Return all metrics: those named, each of use to a task, or else the tasks' own."""
         if not self.shape.metrics:
-            return tuple(dict.fromkeys(name for task in tasks for name in task.task.metrics))
+            each = (task.scored_by or task.task.metrics for task in tasks)
+            return tuple(dict.fromkeys(name for own in each for name in own))
         known = {name for task in tasks for name in task.metrics}
         for number, name in enumerate(self.shape.metrics):
             place = ("metrics", str(number))
             if self.entries.plugin("metric", name, place) and name not in known and "." not in name:
                 self.problems.add(place, f"no task of this study is scored by {name!r}")
-        return tuple(dict.fromkeys(self.shape.metrics))
+        for task in tasks:
+            if not task.judged_by(self.shape.metrics):
+                text = f"no metric of the study can judge the task {task.name!r}"
+                say = f"give `tasks.{task.name}.metrics`, of: {', '.join(task.metrics)}"
+                self.problems.add(("metrics",), f"{text}: {say}")
+        own = (name for task in tasks for name in task.scored_by)
+        return tuple(dict.fromkeys((*self.shape.metrics, *own)))
 
     def primary(self, metrics: Sequence[str]) -> str:
         """Return the primary metric; one that is not there is noted once and counts as the first.

@@ -56,16 +56,24 @@ class ModelEntry(_Closed):
 
 
 class Limit(_Closed):
-    """How many rows a trial may learn from; its seed draws them."""
+    """How many rows there are at most.
+
+    Those of `train` are drawn by each trial's seed; those of `dev` and `test` once, by `seed`, so
+    that every trial answers the same ones.
+    """
 
     train: Count | None = None
+    dev: Count | None = None
+    test: Count | None = None
+    seed: Seed = 0
 
 
 class TaskEntry(_Open):
     """A task: one of smalltune's by its name, or a `kind` with data of one's own.
 
     The data are `files` by role, or a `source` (hub id or folder) whose `splits` the roles are;
-    `config` and `revision` choose among what a hub id has.
+    `config` and `revision` choose among what a hub id has. `metrics` are those that this task is
+    scored by, instead of the study's or its own.
     """
 
     kind: str | None = None
@@ -75,6 +83,7 @@ class TaskEntry(_Open):
     splits: dict[Word, str] = Field(default_factory=dict)
     files: dict[Word, Files] = Field(default_factory=dict)
     limit: Limit = Limit()
+    metrics: list[str] = Field(default_factory=list)
     title: str | None = None
     about: str = ""
     language: str = ""

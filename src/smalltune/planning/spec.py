@@ -1,6 +1,6 @@
 """The study file, checked and with every short form spelt out: what was asked, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ class TaskSpec:
     `files` are the data files by role, as the study writes them, those found in a folder `source`
     included. With a `source` on the hub, `splits` says which of its splits the other roles are;
     those in `perhaps` are taken where the source has them.
+
+    `limit` is how many training rows a trial's seed draws; `held` how many rows dev and test have
+    at most, with the `seed` that draws them, {} for all. `scored_by` are the metrics that the study
+    names for this task.
     """
 
     name: str
@@ -61,6 +65,8 @@ class TaskSpec:
     revision: str | None = None
     splits: Mapping[str, str] = field(default_factory=dict)
     perhaps: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
+    scored_by: tuple[str, ...] = ()
 
     @property
     def hub(self) -> str | None:
@@ -78,6 +84,14 @@ class TaskSpec:
         """All metrics that can judge this task, those that are used by default first."""
         kind = load("smalltune.tasks", self.kind)
         return (*kind.metrics, *kind.more_metrics)
+
+    def judged_by(self, shared: Sequence[str]) -> tuple[str, ...]:
+        """Return the metrics that score this task: those that its entry names, else of the study's
+        `shared` ones those that can judge it, and where it shares none its own.
+        """
+        if self.scored_by or not shared:
+            return self.scored_by or tuple(self.task.metrics)
+        return tuple(name for name in shared if name in self.metrics or "." in name)
 
 
 @dataclass(frozen=True)
@@ -161,7 +175,7 @@ class StudySpec:
     contrasts: tuple[Contrast, ...]
     published: tuple[Published, ...]
     metrics: tuple[str, ...]
-    metrics_named: bool
+    shared_metrics: tuple[str, ...]
     primary: str
     alpha: float
     sesoi: float | None
@@ -174,10 +188,8 @@ class StudySpec:
     document: Document = field(repr=False, compare=False)
 
     def metrics_of(self, task: TaskSpec) -> tuple[str, ...]:
-        """Return the metrics that this task is scored by: of those the study names, or its own."""
-        if not self.metrics_named:
-            return tuple(task.task.metrics)
-        return tuple(name for name in self.metrics if name in task.metrics or "." in name)
+        """Return the metrics that this task is scored by."""
+        return task.judged_by(self.shared_metrics)
 
     def selects_by(self, task: TaskSpec) -> str:
         """Return the metric that decides tuning on this task's dev split."""
