@@ -27,7 +27,7 @@ class StudyTrial:
     @property
     def done(self) -> bool:
         """Tell whether all its scores are stored."""
-        return all(self.store.known(job.key) for job in self.trial.evaluations.values())
+        return all(self.store.known(job.key) for job in self.trial.goals)
 
     def data(self, split: str = "test") -> list[dict[str, Any]]:
         """Return the rows of a split: `id`, `fields`, `label`."""

@@ -7,7 +7,10 @@ from typing import Any
 
 from smalltune.core.keys import key_of
 
-__all__ = ["Job", "Plan", "Trial"]
+__all__ = ["HEAVY", "Job", "Plan", "Trial"]
+
+HEAVY = {"train": "weights", "merge": "model"}
+"""The stages that leave large files, and the folder in which these lie."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Job:
 class Trial:
     """A model, a method, a task and a seed, with a score job for each split it is evaluated on.
 
-    An axis that the method does not use is "-" (the model) or None (the seed).
+    An axis that the method does not use is "-" (the model) or None (the seed). `also` has a score
+    job for each other task that the same trained thing answers.
     """
 
     model: str
@@ -63,6 +67,7 @@ class Trial:
     task: str
     seed: int | None
     evaluations: Mapping[str, Job]
+    also: Mapping[str, Job] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -70,17 +75,35 @@ class Trial:
         seed = "-" if self.seed is None else str(self.seed)
         return f"{self.model}/{self.method}/{self.task}/{seed}"
 
+    @property
+    def goals(self) -> tuple[Job, ...]:
+        """All score jobs, those on other tasks included."""
+        return (*self.evaluations.values(), *self.also.values())
+
     def job(self, stage: str) -> Job | None:
-        """Return the trial's job of a stage that occurs once in it, such as `train`."""
-        for score in self.evaluations.values():
-            for job in score.walk(set()):
-                if job.stage == stage:
-                    return job
+        """Return the trial's own job of a stage, such as `train`, not of what it starts from."""
+        near = list(self.evaluations.values())
+        for job in near:  # grows on the way: the nearest to a score is found first
+            if job.stage == stage:
+                return job
+            near += [needed for name, needed in job.inputs.items() if name != "base"]
         return None
+
+    @property
+    def built(self) -> list[Job]:
+        """The jobs that made what its own training starts from, the first to run first."""
+        own, seen = self.job("train"), set[str]()
+        behind = (job for score in self.evaluations.values() for job in score.walk(seen))
+        made = (job for job in behind if job.stage in HEAVY)
+        return [job for job in made if own is None or job.key != own.key]
 
     def record(self) -> dict[str, Any]:
         """Return the trial's coordinates and keys as JSON; no code is needed to read it."""
         train, data, tokens = (self.job(stage) for stage in ("train", "prepare", "tokens"))
+        more = {
+            "built": [job.key for job in self.built],
+            "also": {task: _answer(score) for task, score in self.also.items()},
+        }
         return {
             "id": self.id,
             "model": self.model,
@@ -92,22 +115,49 @@ class Trial:
             "train": train.key if train else None,
             "predict": {s: j.inputs["predictions"].key for s, j in self.evaluations.items()},
             "score": {split: job.key for split, job in self.evaluations.items()},
+            **{name: value for name, value in more.items() if value},
         }
+
+
+def _answer(score: Job) -> dict[str, Any]:
+    """Return the split of a score, its key and the keys of what it was made from, as JSON."""
+    predict = score.inputs["predictions"]
+    return {
+        "split": score.spec["split"],
+        "data": score.inputs["data"].key,
+        "tokens": predict.inputs["tokens"].key,
+        "predict": predict.key,
+        "score": score.key,
+    }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All trials of a study, and the open jobs whose answers decide how the plan goes on."""
+    """All trials of a study, and the open jobs whose answers decide how the plan goes on.
+
+    `starts` are models that trials will start from which are not planned yet.
+    """
 
     study: str
     trials: tuple[Trial, ...]
     open: tuple[Job, ...] = ()
+    starts: tuple[Job, ...] = ()
 
     def goals(self) -> Iterator[Job]:
         """Yield the jobs whose answers are wanted."""
         yield from self.open
+        yield from self.starts
         for trial in self.trials:
-            yield from trial.evaluations.values()
+            yield from trial.goals
+
+    def readers(self) -> dict[str, list[str]]:
+        """Return by the key of each job that leaves a model or weights the jobs that read them."""
+        found: dict[str, list[str]] = {}
+        for job in self.jobs():
+            for needed in job.inputs.values():
+                if needed.stage in HEAVY:
+                    found.setdefault(needed.key, []).append(job.key)
+        return found
 
     def jobs(self) -> Iterator[Job]:
         """Yield each distinct job once, inputs before the jobs that need them."""
@@ -121,4 +171,5 @@ class Plan:
             "study": self.study,
             "trials": [trial.record() for trial in self.trials],
             "keys": sorted(job.key for job in self.jobs()),
+            "readers": self.readers(),
         }

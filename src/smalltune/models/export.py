@@ -5,18 +5,9 @@ import shutil
 from pathlib import Path
 
 from smalltune.core.errors import ModelError
+from smalltune.models.whole import CONFIGURATION, TOKENISER, copy_beside
 
 __all__ = ["export"]
-
-TOKENISER = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.jinja",
-)
-CONFIGURATION = ("config.json", "generation_config.json")
 
 
 def export(
@@ -38,9 +29,7 @@ def export(
         raise ModelError(f"{folder}: is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     adapter = (weights / "adapter_config.json").is_file()
-    for pattern in TOKENISER if adapter else (*TOKENISER, *CONFIGURATION):
-        for path in base.glob(pattern):
-            shutil.copyfile(path, folder / path.name)
+    copy_beside(base, folder, TOKENISER if adapter else (*TOKENISER, *CONFIGURATION))
     for path in weights.iterdir():
         shutil.copyfile(path, folder / path.name)
     if adapter:

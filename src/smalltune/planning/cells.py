@@ -44,5 +44,5 @@ def cells(study: StudySpec) -> Iterator[Cell]:
 def draws(method: MethodSpec, task: TaskSpec) -> bool:
     """Tell whether a trial's seed can change its answer."""
     kind = method.kind
-    draws = getattr(kind, "draws", kind.trains)
+    draws = method.after is not None or getattr(kind, "draws", kind.trains)
     return bool(draws or (kind.uses_rows and task.limit is not None))

@@ -113,6 +113,7 @@ class Entries:
             data.source, data.config, data.revision, data.splits, data.perhaps,
             held=limits | {"seed": entry.limit.seed} if limits else {},
             scored_by=self._scored_by(name, entry, kind),
+            also=tuple(dict.fromkeys(entry.also)), trained=entry.trained,
         )  # fmt: skip
 
     def _scored_by(self, name: str, entry: TaskEntry, kind: Any) -> tuple[str, ...]:
@@ -132,20 +133,42 @@ class Entries:
     def method(self, name: str, entry: MethodEntry, shared: Mapping[str, Any]) -> MethodSpec | None:
         """Return one method, or None when its plug-in or options are wrong."""
         place = ("methods", name)
-        kind = self.plugin("method", entry.method or name, (*place, "method"))
+        approach = self.plugin("method", entry.method or name, (*place, "method"))
+        kind = self._trainer(name, approach, entry.with_) if entry.with_ else approach
         if kind is None:
             return None
-        beside = [*MethodEntry.model_fields, *(names_of(Training) if kind.trains else [])]
+        keys = [field.alias or key for key, field in MethodEntry.model_fields.items()]
+        beside = [*keys, *(names_of(Training) if kind.trains else [])]
         own, training = self._options(kind, entry.options, place, beside)
         candidates = self._candidates(kind, entry, place, beside)
         build(kind, own, place, self.problems)
         if kind.trains and training:
             build(Training, {**kind.training, **shared, **training}, place, self.problems)
-        said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
+        title, cite = kind.title, kind.cite
+        if entry.with_:
+            title, cite = f"{approach.title} with {kind.title}", (*approach.cite, *kind.cite)
+        said = Said(entry.title or title, entry.why, citation=tuple(cite))
+        named = entry.method or name
         return MethodSpec(
-            name, entry.method or name, own, {**shared, **training}, candidates, said,
-            tuple(entry.tasks or ()),
+            name, entry.with_ or named, own, {**shared, **training}, candidates, said,
+            tuple(entry.tasks or ()), named if entry.with_ else "", entry.on, entry.after,
         )  # fmt: skip
+
+    def _trainer(self, name: str, approach: Any, trainer: str) -> Any:
+        """Return the method that trains for an approach, or None after noting why it cannot."""
+        place = ("methods", name, "with")
+        kind = self.plugin("method", trainer, place)
+        if kind is None or approach is None:
+            return None
+        if not getattr(approach, "instructs", False):
+            text = f"methods.{name}: `with` names what instruct trains with, and this is another"
+            self.problems.add(place, f"{text} method: name it by `method:`")
+        elif not kind.trains or getattr(kind, "instructs", False):
+            text = f"methods.{name}: instruct cannot train with {trainer}: name a method that "
+            self.problems.add(place, f"{text}trains weights, such as lora")
+        else:
+            return kind
+        return None
 
     def _candidates(
         self, kind: Any, entry: MethodEntry, place: Place, beside: Sequence[str]

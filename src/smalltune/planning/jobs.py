@@ -6,7 +6,7 @@ What two trials share is built once.
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from smalltune.core.job import Job
 from smalltune.core.plugins import load
@@ -15,10 +15,22 @@ from smalltune.planning.cells import Cell
 from smalltune.planning.lock import Lock
 from smalltune.planning.spec import StudySpec, TaskSpec
 
-__all__ = ["Jobs", "job"]
+__all__ = ["Jobs", "Learner", "job"]
 
 ANSWER = 16
 """Tokens that are left for a label's word behind demonstrations."""
+
+
+class Learner(NamedTuple):
+    """Who is asked: a cell with its hyperparameters, and the model that it starts from.
+
+    `start` is a `merge` job, None for the base as it is. `label` is what its jobs are called.
+    """
+
+    cell: Cell
+    chosen: Mapping[str, Any]
+    start: Job | None
+    label: str
 
 
 class Jobs:
@@ -31,6 +43,37 @@ class Jobs:
         self.tokens = cache(self._tokens)
         self.names = {task.name: task for task in study.tasks}
         self.bases = {model.name: model for model in study.models}
+
+    def learned(self, cell: Cell) -> TaskSpec:
+        """Return the task that a cell is trained on: the one it is asked, or the method's own."""
+        return self.names[cell.method.on] if cell.method.on else cell.task
+
+    def score(self, who: Learner, asked: TaskSpec, split: str, metrics: tuple[str, ...]) -> Job:
+        """Return the job that scores what a learner answers on a split of a task."""
+        versions = {name: load("smalltune.metrics", name).version for name in metrics}
+        inputs = {
+            "data": self.prepare(asked.name),
+            "predictions": self._predictions(who, asked, split),
+        }
+        if any(load("smalltune.metrics", name).fitted for name in metrics):
+            inputs["dev"] = self._predictions(who, asked, "dev")
+        spec = {"split": split, "metrics": versions}
+        return job("score", spec, inputs, label=f"score {who.label} {split}")
+
+    def merge(self, who: Learner) -> Job:
+        """Return the job that makes a model of what was trained, for others to start from."""
+        cell = who.cell
+        assert cell.model is not None
+        method = cell.method.settled(who.chosen)[0]
+        spec = {
+            "model": self.lock.models[cell.model.name].digest,
+            "method": _method(cell, method),
+            "seed": cell.seed,
+        }
+        inputs = {"weights": self._train(who)} | _start(who)
+        return job("merge", spec, inputs, self._source(cell.model.name), f"merge {who.label}")
+
+    # Data
 
     def _prepare(self, task_name: str) -> Job:
         task = self.names[task_name]
@@ -59,67 +102,61 @@ class Jobs:
         inputs, sources = {"data": self.prepare(task_name)}, self._source(model_name)
         return job("tokens", spec, inputs, sources, f"tokens {model_name}/{task_name}")
 
-    def score(
-        self,
-        cell: Cell,
-        chosen: Mapping[str, Any],
-        split: str,
-        metrics: tuple[str, ...],
-        label: str,
-    ) -> Job:
-        """Return the job that scores what a cell answers on a split."""
-        versions = {name: load("smalltune.metrics", name).version for name in metrics}
-        inputs = {
-            "data": self.prepare(cell.task.name),
-            "predictions": self._predictions(cell, chosen, split, label),
-        }
-        if any(load("smalltune.metrics", name).fitted for name in metrics):
-            inputs["dev"] = self._predictions(cell, chosen, "dev", label)
-        spec = {"split": split, "metrics": versions}
-        return job("score", spec, inputs, label=f"score {label} {split}")
+    # Learning and answering
 
-    def _predictions(self, cell: Cell, chosen: Mapping[str, Any], split: str, label: str) -> Job:
-        method, training = cell.method.settled(chosen)
-        data = self.prepare(cell.task.name)
-        how = {"name": cell.method.method, "version": method.version, "options": method.options()}
-        drawn: dict[str, Any] = {"limit": cell.task.limit, "seed": cell.seed}
+    def _train(self, who: Learner) -> Job:
+        cell, task = who.cell, self.learned(who.cell)
+        assert cell.model is not None
+        method, training = cell.method.settled(who.chosen)
+        drawn = {"limit": task.limit, "seed": cell.seed}
+        spec = {**self._asked(cell, method, task), "training": training, **drawn}
+        inputs = {"tokens": self.tokens(cell.model.name, task.name)} | _start(who)
+        label = who.label if task == cell.task else cell._replace(task=task).id
+        return job("train", spec, inputs, self._source(cell.model.name), f"train {label}")
+
+    def _predictions(self, who: Learner, asked: TaskSpec, split: str) -> Job:
+        cell, data = who.cell, self.prepare(asked.name)
+        method = cell.method.settled(who.chosen)[0]
         if cell.model is None:
-            labels = list(getattr(cell.task.task, "labels", {}).values())
-            spec = {"method": how, "labels": labels, "split": split, **drawn}
-            return job("classify", spec, {"data": data}, label=f"classify {label} {split}")
-        asked: dict[str, Any] = {
+            labels = list(getattr(asked.task, "labels", {}).values())
+            drawn = {"limit": asked.limit, "seed": cell.seed}
+            spec = {"method": _method(cell, method), "labels": labels, "split": split, **drawn}
+            return job("classify", spec, {"data": data}, label=f"classify {who.label} {split}")
+        inputs = {"data": data, "tokens": self.tokens(cell.model.name, asked.name)} | _start(who)
+        if method.trains:
+            inputs["weights"] = self._train(who)
+        spec = {**self._asked(cell, method, asked), "split": split, "seed": cell.seed}
+        if method.uses_rows and not method.trains:
+            spec |= {"limit": asked.limit}
+        if getattr(method, "shots", 0):
+            spec |= {"asked": self._shown(cell, asked)}
+        if decoding := asked.task.decoding_options():
+            tokeniser = self.lock.models[cell.model.name].tokeniser
+            spec |= {"decoding": decoding, "tokeniser": tokeniser}
+        sources = self._source(cell.model.name)
+        return job("predict", spec, inputs, sources, f"predict {who.label} {split}")
+
+    def _asked(self, cell: Cell, method: Any, task: TaskSpec) -> dict[str, Any]:
+        """Return what a training and a prediction have in common."""
+        assert cell.model is not None
+        common: dict[str, Any] = {
             "model": self.lock.models[cell.model.name].digest,
-            "method": how,
-            "task": cell.task.kind,
+            "method": _method(cell, method),
+            "task": task.kind,
             "dtype": self.lock.dtype,
             "engine": ENGINE,
         }
         if self.study.base_dtype != "float32":  # so that other studies keep their keys
-            asked["base_dtype"] = self.study.base_dtype
-        inputs = {"tokens": self.tokens(cell.model.name, cell.task.name)}
-        sources = self._source(cell.model.name)
-        if method.trains:
-            spec = {**asked, "training": training, **drawn}
-            weights = job("train", spec, inputs, sources, f"train {label}")
-            inputs = {**inputs, "weights": weights}
-        spec = {**asked, "split": split, "seed": cell.seed}
-        if method.uses_rows and not method.trains:
-            spec |= {"limit": cell.task.limit}
-        if getattr(method, "shots", 0):
-            spec |= {"asked": self._asked(cell)}
-        if decoding := cell.task.task.decoding_options():
-            tokeniser = self.lock.models[cell.model.name].tokeniser
-            spec |= {"decoding": decoding, "tokeniser": tokeniser}
-        inputs = {"data": data, **inputs}
-        return job("predict", spec, inputs, sources, f"predict {label} {split}")
+            common["base_dtype"] = self.study.base_dtype
+        return common
 
-    def _asked(self, cell: Cell) -> dict[str, Any]:
+    def _shown(self, cell: Cell, task: TaskSpec) -> dict[str, Any]:
         """Return how prompts are made, for what stands before them; `room` is for both."""
         assert cell.model is not None
         locked = self.lock.models[cell.model.name]
-        longest = cell.task.task.decoding_options().get("longest", ANSWER)
+        longest = task.task.decoding_options().get("longest", ANSWER)
         return {
-            "options": {**cell.task.task.data_options(), **cell.task.task.prompt_options()},
+            "options": {**task.task.data_options(), **task.task.prompt_options()},
             "chat": cell.model.chat,
             "tokeniser": locked.tokeniser,
             "max_length": self._length(locked),
@@ -138,6 +175,15 @@ class Jobs:
 
 def _is_folder(scheme: str) -> bool:
     return scheme in ("path", "config")
+
+
+def _start(who: Learner) -> dict[str, Job]:
+    return {"base": who.start} if who.start else {}
+
+
+def _method(cell: Cell, method: Any) -> dict[str, Any]:
+    name = cell.method.method
+    return {"name": name, "version": method.version, "options": method.options()}
 
 
 def _task(task: TaskSpec, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,9 @@ A pure function: no file is read, nothing is run, and the same arguments give th
 study with tuning is planned to a fixed point. The first pass holds the tuning runs and one
 `select` job for each; once the answers are known, the next pass writes the winning *values* into
 the final specs, so a final job depends on its hyperparameters and not on how they were found.
+
+A method that comes `after` another starts from the model that the other made with the same seed,
+a `merge` job. Where the other is tuned, its answer comes first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +15,8 @@ from typing import Any
 from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.plugins import load
 from smalltune.planning.cells import Cell, cells, draws
-from smalltune.planning.jobs import Jobs, job
+from smalltune.planning.jobs import Jobs, Learner, job
+from smalltune.planning.links import answers_too
 from smalltune.planning.lock import Lock
 from smalltune.planning.searching import beyond
 from smalltune.planning.spec import StudySpec
@@ -25,59 +29,97 @@ Known = Callable[[str], Mapping[str, Any] | None]
 
 def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
     """Return the trials whose hyperparameters are known, and the `select` jobs of all tuning."""
-    planner = _Planner(study, lock)
-    trials, open_jobs = [], {}
-    for cell in cells(study):
-        chosen: Mapping[str, Any] | None = {}
-        if cell.method.candidates:
-            select, chosen = planner.tuned(cell, known)
-            open_jobs[select.key] = select
-        if chosen is not None:
-            trials.append(planner.trial(cell, chosen))
-    return Plan(study.name, tuple(trials), tuple(open_jobs.values()))
+    planner = _Planner(study, lock, known)
+    trials = [trial for cell in cells(study) if (trial := planner.trial(cell))]
+    return Plan(
+        study.name, tuple(trials), tuple(planner.open.values()), tuple(planner.starts.values())
+    )
 
 
 class _Planner:
-    """Builds the trials and the tuning of one plan."""
+    """Builds the trials of one plan, and notes on the way what tuning and starts they need."""
 
-    def __init__(self, study: StudySpec, lock: Lock):
-        self.study, self.jobs = study, Jobs(study, lock)
+    def __init__(self, study: StudySpec, lock: Lock, known: Known):
+        self.study, self.jobs, self.known = study, Jobs(study, lock), known
+        self.methods = {method.name: method for method in study.methods}
+        self.open: dict[str, Job] = {}
+        self.starts: dict[str, Job] = {}
+        self.chosen: dict[tuple[str, ...], Mapping[str, Any] | None] = {}
 
-    def trial(self, cell: Cell, chosen: Mapping[str, Any]) -> Trial:
-        """Return a trial with a score job for each evaluation."""
-        metrics = self.study.metrics_of(cell.task)
+    def trial(self, cell: Cell) -> Trial | None:
+        """Return a trial with a score job for each evaluation, None while tuning is open."""
+        who = self.settled(cell)
+        if who is None:
+            return None
+        own = self.study.metrics_of(cell.task)
         scores = {
-            split: self.jobs.score(cell, chosen, split, metrics, cell.id)
-            for split in self.study.evaluations
+            split: self.jobs.score(who, cell.task, split, own) for split in self.study.evaluations
         }
+        split = "test" if "test" in scores else self.study.evaluations[-1]
+        also = {}
+        for name in cell.task.also:
+            other = self.jobs.names[name]
+            if answers_too(cell.method, other):
+                asked = who._replace(label=f"{cell.id} also {name}")
+                also[name] = self.jobs.score(asked, other, split, self.study.metrics_of(other))
         model = cell.model.name if cell.model else "-"
-        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores)
+        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores, also)
 
-    def tuned(self, cell: Cell, known: Known) -> tuple[Job, Mapping[str, Any] | None]:
-        """Return the last `select` job that there is to ask, and what it chose, or None.
+    def settled(self, cell: Cell) -> Learner | None:
+        """Return a cell with its start and its hyperparameters, None where these are not known."""
+        start, there = self.start(cell)
+        if not there:
+            return None
+        chosen = self.tuned(cell) if cell.method.candidates else {}
+        if chosen is None:
+            if start:
+                self.starts[start.key] = start
+            return None
+        return Learner(cell, chosen, start, cell.id)
+
+    def start(self, cell: Cell) -> tuple[Job | None, bool]:
+        """Return the model that a cell starts from, None for the base; and whether it is known."""
+        if cell.method.after is None:
+            return None, True
+        first = cell._replace(method=self.methods[cell.method.after])
+        before = self.settled(first._replace(task=self.jobs.learned(first)))
+        return (self.jobs.merge(before), True) if before else (None, False)
+
+    def tuned(self, cell: Cell) -> Mapping[str, Any] | None:
+        """Return what tuning chose on the task that is learned, or None; note what is to be asked.
 
         Where a choice lies at the edge of what was tried, another job follows that has one
         candidate more, beyond that edge, at most `extend` times.
         """
+        model = cell.model.name if cell.model else "-"
+        place = (model, cell.method.name, self.jobs.learned(cell).name)
+        if place in self.chosen:
+            return self.chosen[place]
         candidates = list(cell.method.candidates)
         for left in range(self.study.extend, -1, -1):
             select = self.select(cell, candidates)
-            answer = known(select.key)
+            answer = self.known(select.key)
             more = beyond(candidates, answer["index"]) if answer and left else None
             if more is None:
                 break
             candidates.append(more)
-        return select, answer and answer["options"]
+        self.open[select.key] = select
+        self.chosen[place] = answer and answer["options"]
+        return self.chosen[place]
 
     def select(self, tried: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
         """Return the job that names the best of the tuning runs on dev."""
-        metric = self.study.selects_by(tried.task)
-        seed = self.study.tuning_seed if draws(tried.method, tried.task) else None
-        cell = tried._replace(seed=seed)
-        where = cell.id.rpartition("/")[0]
+        task = self.jobs.learned(tried)
+        metric = self.study.selects_by(task)
+        seed = self.study.tuning_seed if draws(tried.method, task) else None
+        cell = tried._replace(task=task, seed=seed)
+        start, where = self.start(cell)[0], cell.id.rpartition("/")[0]
+        tries = [
+            Learner(cell, chosen, start, f"{where} tuning {n}")
+            for n, chosen in enumerate(candidates, 1)
+        ]
         scores = {
-            str(n): self.jobs.score(cell, chosen, "dev", (metric,), f"{where} tuning {n + 1}")
-            for n, chosen in enumerate(candidates)
+            str(n): self.jobs.score(who, task, "dev", (metric,)) for n, who in enumerate(tries)
         }
         better = load("smalltune.metrics", metric).better
         spec = {"metric": metric, "better": better, "candidates": list(candidates)}

@@ -8,6 +8,7 @@ from smalltune.core.errors import StudyError
 from smalltune.core.plugins import load, nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
+from smalltune.planning.links import check_links
 from smalltune.planning.options import build, check
 from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
@@ -136,6 +137,7 @@ class _Reader:
         self.problems.stop()
         self._hold(methods)
         check_pairs(tasks, methods, self.problems)
+        check_links(tasks, methods, self.problems)
 
     def _hold(self, methods: Sequence[MethodSpec]) -> None:
         """Note the methods that train what `base_dtype` would hold with too few digits for it."""
@@ -146,6 +148,13 @@ class _Reader:
                 f"{', '.join(changing)} would train weights in {held}, which rounds small steps "
                 "away: leave `base_dtype` out, or put what keeps the base frozen in a study of "
                 "its own"
+            )
+            self.problems.add(("base_dtype",), text)
+        chained = [m.name for m in methods if m.after]
+        if chained and held != "float32":
+            text = (
+                f"{', '.join(chained)} would start from weights that {held} rounds once more: "
+                "leave `base_dtype` out, or what comes `after` another method"
             )
             self.problems.add(("base_dtype",), text)
 

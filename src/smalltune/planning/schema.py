@@ -73,7 +73,8 @@ class TaskEntry(_Open):
 
     The data are `files` by role, or a `source` (hub id or folder) whose `splits` the roles are;
     `config` and `revision` choose among what a hub id has. `metrics` are those that this task is
-    scored by, instead of the study's or its own.
+    scored by, instead of the study's or its own. `also` names other tasks that whatever is trained
+    for this one answers too. With `trained: false` no weights are trained on it: it is only asked.
     """
 
     kind: str | None = None
@@ -84,6 +85,8 @@ class TaskEntry(_Open):
     files: dict[Word, Files] = Field(default_factory=dict)
     limit: Limit = Limit()
     metrics: list[str] = Field(default_factory=list)
+    also: list[str] = Field(default_factory=list)
+    trained: bool = True
     title: str | None = None
     about: str = ""
     language: str = ""
@@ -108,10 +111,15 @@ class MethodEntry(_Open):
 
     `tune` gives some of them several values, of which the best combination on dev is used, or a
     range for the search that `tuning.trials` asks for. `tasks` names
-    the tasks that the method is for, where it is not for all.
+    the tasks that the method is for, where it is not for all. It is trained on the task it is
+    asked, or `on` another one; from the base, or from what it comes `after`. `with` names the
+    method that does the training, where an approach such as `instruct` leaves that open.
     """
 
     method: str | None = None
+    with_: str | None = Field(default=None, alias="with")
+    on: str | None = None
+    after: str | None = None
     title: str | None = None
     tasks: Annotated[list[str], Field(min_length=1)] | None = None
     tune: dict[str, Tried] = Field(default_factory=dict)

@@ -47,8 +47,9 @@ def _entry(entry: Any) -> Any:
     entry = dict(entry)
     if isinstance(entry.get("citation"), str):
         entry["citation"] = [entry["citation"]]
-    if isinstance(entry.get("tasks"), str):
-        entry["tasks"] = [entry["tasks"]]
+    for name in ("tasks", "also"):
+        if isinstance(entry.get(name), str):
+            entry[name] = [entry[name]]
     if isinstance(entry.get("files"), dict):
         files = entry["files"].items()
         entry["files"] = {role: [p] if isinstance(p, str) else p for role, p in files}

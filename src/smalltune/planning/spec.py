@@ -51,7 +51,8 @@ class TaskSpec:
 
     `limit` is how many training rows a trial's seed draws; `held` how many rows dev and test have
     at most, with the `seed` that draws them, {} for all. `scored_by` are the metrics that the study
-    names for this task.
+    names for this task. `also` names the other tasks that whatever was trained for this one answers
+    too; on a task that is not `trained` no weights are trained.
     """
 
     name: str
@@ -67,6 +68,8 @@ class TaskSpec:
     perhaps: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, int] = field(default_factory=dict)
     scored_by: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    trained: bool = True
 
     @property
     def hub(self) -> str | None:
@@ -100,7 +103,9 @@ class MethodSpec:
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
     the method's. `candidates` are what tuning tries, values of options of either kind. `tasks`
-    names the tasks that it is for; () are all (see `pairs`).
+    names the tasks that it is for; () are all (see `pairs`). `on` names the task that it is trained
+    on, whatever it is asked, and `after` the method whose weights it starts from (see `links`).
+    `approach` is the plug-in that the study names where that leaves open which `method` trains.
     """
 
     name: str
@@ -110,6 +115,9 @@ class MethodSpec:
     candidates: tuple[Mapping[str, Any], ...]
     said: Said
     tasks: tuple[str, ...] = ()
+    approach: str = ""
+    on: str | None = None
+    after: str | None = None
 
     @property
     def tune(self) -> dict[str, tuple[Any, ...]]:
@@ -121,6 +129,11 @@ class MethodSpec:
     def kind(self) -> Any:
         """The method's class (see `smalltune.methods.Method`)."""
         return load("smalltune.methods", self.method)
+
+    @property
+    def told(self) -> Any:
+        """The class that says what the method is for: its approach, else itself."""
+        return load("smalltune.methods", self.approach or self.method)
 
     def settled(self, chosen: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Return the method object and all training values, with tuned values filled in.

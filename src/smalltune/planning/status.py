@@ -78,7 +78,7 @@ def record(study: StudySpec, plan: Plan) -> dict[str, Any]:
 
 
 def _state(trial: Trial, before: Mapping[str, str], store: Store) -> TrialStatus:
-    if all(store.known(score.key) for score in trial.evaluations.values()):
+    if all(store.known(score.key) for score in trial.goals):
         return TrialStatus(trial.id, "done")
     for job in _behind(trial, store):
         failure = store.failure(job.key)
@@ -94,7 +94,7 @@ def _state(trial: Trial, before: Mapping[str, str], store: Store) -> TrialStatus
 def _behind(trial: Trial, store: Store) -> Iterator[Job]:
     """Yield a trial's unfinished jobs, inputs first."""
     seen: set[str] = set()
-    for score in trial.evaluations.values():
+    for score in trial.goals:
         yield from (job for job in score.walk(seen) if not store.known(job.key))
 
 

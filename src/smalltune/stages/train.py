@@ -29,7 +29,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
     seed = spec["seed"]
     method = load("smalltune.methods", spec["method"]["name"])(**spec["method"]["options"])
     task = load("smalltune.tasks", spec["task"])
-    ref, digest = inputs.sources["model"], spec["model"]
+    ref, digest = inputs.model(spec["model"])
     answers, pool = bench.answers(inputs), bench.tokens(inputs, "train")
     data = task.training(pool.take(draw(pool.labels.tolist(), spec["limit"], seed)), answers)
     options = Training(**spec["training"])
