@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from smalltune.analysis.changes import change_rows, changes, stored_elsewhere
 from smalltune.analysis.contrasts import declared
 from smalltune.analysis.costs import Cost
 from smalltune.analysis.intervals import estimates
@@ -37,8 +38,9 @@ def write(
     scores.parquet has one row per trial, split and item: model, method, task, seed, split, item,
     gold, predicted, and a column per metric with the item's statistics: a number where there is
     one, else a list (macro-F1: true positives, false positives and false negatives per label).
-    Of texts, gold is the first reference; predicted is "" where there was no valid answer. The
-    CSVs are for reading (see `qualitative`); `languages` are those of the tasks.
+    Of texts, gold is the first reference; predicted is "" where there was no valid answer. Where
+    what was trained for a task answered another one too, the split is "also" and that one's name.
+    The CSVs are for reading (see `qualitative`); `languages` are those of the tasks.
     """
     folder = Path(folder)
     with disk_errors(folder):
@@ -56,19 +58,24 @@ def write(
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """Return estimates and contrasts as JSON, with their keys and what is missing; NaN is null."""
+    """Return estimates and contrasts as JSON, with their keys and what is missing; NaN is null.
+
+    `also` has the answers to other tasks (see `changes`), where there are any.
+    """
     dev_and_test = [e for split in results.splits for e in estimates(results, split)]
     contrasts = [
         {**row, "differences": [list(pair) for pair in one.differences]}
         for found in [declared(results)]
         for row, one in zip(contrast_rows(found), found, strict=True)
     ]
+    also = change_rows(changes(results))
     plain = {
         "study": results.study,
         "complete": results.complete,
         "missing": [asdict(gap) for gap in results.missing],
         "estimates": [asdict(one) for one in dev_and_test],
         "contrasts": contrasts,
+        **({"also": also} if also else {}),
     }
     cleaned: dict[str, Any] = _defined(plain)
     return cleaned
@@ -78,6 +85,7 @@ def _score_table(results: Results) -> Any:
     import pyarrow as pa
 
     parts = [_scored(t, split, results.scored(t, split)) for t, split in results.stored()]
+    parts += [_scored(t, f"also {o}", scored) for t, o, scored in stored_elsewhere(results)]
     return pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
 
 

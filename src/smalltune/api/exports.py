@@ -1,6 +1,7 @@
 """Exports: a trained model's folder with a card that says what it is and how it was judged."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from smalltune.planning.spec import TaskSpec
 
 __all__ = ["export_trial"]
+
+BASE = "base"
+"""The folder in an export that holds the model on which an adapter lies."""
 
 CARD = """\
 ---
@@ -62,7 +66,11 @@ ASKED = {
 
 
 def export_trial(study: "Study", trial: StudyTrial, folder: Path) -> None:
-    """Write the trial's trained weights, the base's tokeniser and a model card into `folder`."""
+    """Write the trial's trained weights, the base's tokeniser and a model card into `folder`.
+
+    An adapter on a model that the study itself made, by what the method comes `after`, has that
+    model beside it.
+    """
     train = trial.trial.job("train")
     weights = trial.weights()
     assert train is not None
@@ -71,10 +79,14 @@ def export_trial(study: "Study", trial: StudyTrial, folder: Path) -> None:
     fetch([reader] if reader else [], study.locked, lambda what: None)
     base = locate(source)
     name, commit = str(base), None
-    if source.startswith("hub:"):
+    if start := train.inputs.get("base"):
+        base, name = study.store.path(start.key) / "model", str((folder / BASE).resolve())
+    elif source.startswith("hub:"):
         name, _, commit = source.removeprefix("hub:").partition("@")
     card = _card(study, trial, name, weights)
     export(base, weights, folder, base_name=name, revision=commit, card=card)
+    if start and (weights / "adapter_config.json").is_file():
+        shutil.copytree(base, folder / BASE)
 
 
 def _card(study: "Study", trial: StudyTrial, base: str, weights: Path) -> str:

@@ -17,6 +17,7 @@ from smalltune.paper.view import (
 )
 from smalltune.planning.checkpoints import facts
 from smalltune.planning.lock import Lock, lock_path
+from smalltune.planning.pairs import meets
 from smalltune.planning.spec import MethodSpec, ModelSpec, Said, StudySpec, TaskSpec
 
 __all__ = ["answers_of", "study_view"]
@@ -32,7 +33,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         title=study.title,
         questions=study.questions,
         models=tuple(_model(model, lock) for model in study.models if asked),
-        tasks=tuple(_task(task, lock, study.metrics_of(task)) for task in study.tasks),
+        tasks=tuple(_task(task, lock, study) for task in study.tasks),
         methods=tuple(_method(method) for method in study.methods),
         seeds=study.seeds,
         contrasts=tuple(ContrastView(**asdict(contrast)) for contrast in study.contrasts),
@@ -63,7 +64,7 @@ def _model(model: ModelSpec, lock: Lock) -> ModelView:
     )
 
 
-def _task(task: TaskSpec, lock: Lock, metrics: tuple[str, ...]) -> TaskView:
+def _task(task: TaskSpec, lock: Lock, study: StudySpec) -> TaskView:
     object_, locked = task.task, lock.tasks[task.name]
     options = {**object_.data_options(), **object_.prompt_options()}
     decoding = object_.decoding_options()
@@ -86,7 +87,10 @@ def _task(task: TaskSpec, lock: Lock, metrics: tuple[str, ...]) -> TaskView:
         language=task.said.language,
         answers=answers_of(object_),
         decoding=decoding,
-        metrics=metrics,
+        metrics=study.metrics_of(task),
+        also=task.also,
+        trained=task.trained,
+        met=any(meets(method, task) for method in study.methods),
         **_said(task.said),
     )
 
@@ -123,13 +127,16 @@ def _method(method: MethodSpec) -> MethodView:
         method=method.method,
         title=method.said.title,
         why=method.said.why,
-        rationale=kind.rationale,
+        rationale=method.told.rationale,
         options=settled.options(),
         training=training,
         trains=kind.trains,
         uses_model=kind.uses_model,
         uses_rows=kind.uses_rows,
         starts_at_base=getattr(kind, "starts_at_base", True),
+        draws=bool(getattr(kind, "draws", False) or method.after),
+        on=method.on,
+        after=method.after,
         tuned=method.tune,
         candidates=len(method.candidates),
         cite=method.said.citation,

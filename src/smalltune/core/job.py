@@ -59,7 +59,8 @@ class Trial:
     """A model, a method, a task and a seed, with a score job for each split it is evaluated on.
 
     An axis that the method does not use is "-" (the model) or None (the seed). `also` has a score
-    job for each other task that the same trained thing answers.
+    job for each other task that the same trained thing answers. `on` names the task that it was
+    trained on, where that is another one.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Trial:
     seed: int | None
     evaluations: Mapping[str, Job]
     also: Mapping[str, Job] = field(default_factory=dict)
+    on: str | None = None
 
     @property
     def id(self) -> str:
@@ -103,6 +105,7 @@ class Trial:
         more = {
             "built": [job.key for job in self.built],
             "also": {task: _answer(score) for task, score in self.also.items()},
+            "learned": _learned(self.on, train) if self.on and train else {},
         }
         return {
             "id": self.id,
@@ -129,6 +132,12 @@ def _answer(score: Job) -> dict[str, Any]:
         "predict": predict.key,
         "score": score.key,
     }
+
+
+def _learned(task: str, train: Job) -> dict[str, str]:
+    """Return the task that a trial was trained on and the keys of its rows and tokens."""
+    tokens = train.inputs["tokens"]
+    return {"task": task, "data": tokens.inputs["data"].key, "tokens": tokens.key}
 
 
 @dataclass(frozen=True)

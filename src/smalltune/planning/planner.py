@@ -63,7 +63,8 @@ class _Planner:
                 asked = who._replace(label=f"{cell.id} also {name}")
                 also[name] = self.jobs.score(asked, other, split, self.study.metrics_of(other))
         model = cell.model.name if cell.model else "-"
-        return Trial(model, cell.method.name, cell.task.name, cell.seed, scores, also)
+        name = cell.method.name
+        return Trial(model, name, cell.task.name, cell.seed, scores, also, cell.method.on)
 
     def settled(self, cell: Cell) -> Learner | None:
         """Return a cell with its start and its hyperparameters, None where these are not known."""

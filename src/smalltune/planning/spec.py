@@ -200,6 +200,12 @@ class StudySpec:
     folder: Path
     document: Document = field(repr=False, compare=False)
 
+    @property
+    def base(self) -> MethodSpec | None:
+        """The method that asks a base as it is, behind nothing; None where the study has none."""
+        asking = (m for m in self.methods if m.kind.uses_model and m.after is None)
+        return next((m for m in asking if not m.kind.trains and not m.kind.uses_rows), None)
+
     def metrics_of(self, task: TaskSpec) -> tuple[str, ...]:
         """Return the metrics that this task is scored by."""
         return task.judged_by(self.shared_metrics)

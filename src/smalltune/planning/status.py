@@ -73,6 +73,7 @@ def record(study: StudySpec, plan: Plan) -> dict[str, Any]:
             "contrasts": [asdict(contrast) for contrast in study.contrasts],
             "alpha": study.alpha,
             "sesoi": study.sesoi,
+            **({"base": base.name} if (base := study.base) else {}),
         },
     }
 
