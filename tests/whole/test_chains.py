@@ -24,6 +24,7 @@ def chained(tmp_path_factory, tiny_folder):
         (folder / f"more-{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in asked))
     more = {name: f"more-{name}.jsonl" for name in ("train", "dev", "test")}
     why = {"why": "To have one."}
+    beside, more_of_it = {"files": more, "trained": False, **why}, {"title": "More", **why}
     content = {
         "name": "chained",
         "question": "What does instruction tuning do?",
@@ -40,14 +41,14 @@ def chained(tmp_path_factory, tiny_folder):
                 "metrics": ["accuracy", "nll"],
                 **why,
             },
-            "chats": {"kind": "instructions", "files": more, "longest": 16, "trained": False, **why},
-            "prose": {"kind": "language_modelling", "files": more, "trained": False, **why},
+            "chats": {"kind": "instructions", "longest": 16, **beside},
+            "prose": {"kind": "language_modelling", **beside},
         },
         "methods": {
             "zero_shot": why,
             "instruct": {"on": "chats", "tasks": "own", "epochs": 1, **why},
             "lora": {"tasks": "own", **why},
-            "further": {"method": "lora", "after": "instruct", "tasks": "own", "title": "More", **why},
+            "further": {"method": "lora", "after": "instruct", "tasks": "own", **more_of_it},
         },
         "training": {"epochs": 2, "batch_size": 8},
         "seeds": 2,
@@ -163,14 +164,14 @@ def test_the_paper_tells_what_else_changed_and_nothing_that_its_interval_does_no
     results, found = section(written, "results"), numbers(written)
     assert r"\label{tab:elsewhere}" in results and "What else changed" in results
     sides = {e["asked"]: e["difference"] for e in told(written)["also"] if e["method"] == "lora"}
-    for method in ("Instruct", "Lora", "Further"):
-        said = found[f"elsewhere{method}Own"]
+    for method, learned in (("Instruct", "Chats"), ("Lora", "Own"), ("Further", "Own")):
+        said = found[f"elsewhere{method}{learned}"]
         for task, where in said["value"].items():
-            change = found[f"also{method}On{task.capitalize()}ForOwnChange"]
+            change = found[f"also{method}{task.capitalize()}After{learned}Change"]
             assert (where == "good") == (said["printed"].count(f"good side of zero for {task}") > 0)
             if where in ("good", "bad"):
                 assert (change["value"] < 0) == (where == "good")
-    assert found["elsewhereInstructOwn"]["value"]["chats"] == "good"
+    assert found["elsewhereInstructChats"]["value"]["chats"] == "good"
     for task, difference in sides.items():
         holds = difference["low"] <= 0 <= difference["high"]
         assert (found["elsewhereLoraOwn"]["value"][task] == "on") == holds

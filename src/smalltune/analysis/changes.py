@@ -23,7 +23,7 @@ __all__ = ["Change", "change_rows", "changes", "elsewhere", "stored_elsewhere"]
 
 @dataclass(frozen=True)
 class Change:
-    """A method trained for `task` and asked another one, `after.task`, by one metric.
+    """A method in its trials of `task`, asked another one, `after.task`, by one metric.
 
     `before` is the base as it is and `difference` is after minus before, both None where the study
     does not ask the base that task. `better` is the metric's good direction.
@@ -82,12 +82,12 @@ def stored_elsewhere(results: Results) -> Iterator[tuple[TrialRecord, str, Score
 
 
 def change_rows(found: tuple[Change, ...]) -> list[dict[str, Any]]:
-    """Return the changes as plain rows: `trained_for`, `asked`, and three estimates."""
+    """Return the changes as plain rows: the trials' task, the one `asked` too, three estimates."""
     return [
         {
             "model": one.after.model,
             "method": one.after.method,
-            "trained_for": one.task,
+            "task": one.task,
             "asked": one.after.task,
             "metric": one.after.metric,
             "split": one.after.split,

@@ -1,4 +1,4 @@
-r"""Elsewhere: what training for one task did to the answers to others; forgetting is a case of it.
+r"""Elsewhere: what training on one task did to the answers to others; forgetting is a case of it.
 
 Each trained thing that was asked another task too is set beside the base as it is, on the same
 items, in the other task's own measure. A sentence (`\elsewhereFullReviews`) says on which side of
@@ -25,30 +25,33 @@ __all__ = ["Elsewhere", "add_elsewhere", "elsewhere_sentences", "elsewhere_table
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A change in the other task's primary measure, and the name of its number."""
+    """A change in the other task's primary measure, the task learned, and its number's name."""
 
     change: Change
+    learned: str
     name: str
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """The method, the task that it was trained for, and the model."""
-        return self.change.after.method, self.change.task, self.change.after.model
+        """The task that was learned, the model, and the method."""
+        return self.learned, self.change.after.model, self.change.after.method
 
 
 def add_elsewhere(view: StudyView, results: Results, numbers: Numbers) -> tuple[Elsewhere, ...]:
     """Add scores, differences, intervals and sentences; nothing where test was not asked."""
-    made = [
-        _add(view, one, numbers)
+    found = {
+        one.after.keys: one  # the same thing asked the same task in trials of two tasks: once
         for one in changes(results)
         if one.after.split == "test" and one.after.metric == view.primary_of(one.after.task)
-    ]
-    for (method, task, model), own in _grouped(made).items():
+    }
+    made = [_add(view, one, numbers) for one in found.values()]
+    made.sort(key=lambda one: [task.name for task in view.tasks].index(one.learned))
+    for (task, model, method), own in _grouped(made).items():
         known = [one for one in own if one.change.difference]
         if known:
             name = Names(view).of("elsewhere", method, task=task, model=model)
             lies = {one.change.after.task: _side(one) for one in known}
-            what = f"other tasks by the interval of {method} trained for {task} minus the base"
+            what = f"other tasks by the interval of {method} trained on {task} minus the base"
             keys = tuple(dict.fromkeys(k for one in known for k in _keys(one)))
             said = rf"{_sentence(view, known, lies)}\xspace"
             numbers.add(Number(name, lies, said, what, keys=keys, body=True))
@@ -60,7 +63,7 @@ def elsewhere_sentences(view: StudyView, made: Sequence[Elsewhere]) -> tuple[Tex
     names = Names(view)
     return tuple(
         Tex(rf"\{names.of('elsewhere', method, task=task, model=model)}")
-        for (method, task, model), own in _grouped(made).items()
+        for (task, model, method), own in _grouped(made).items()
         if any(one.change.difference for one in own)
     )
 
@@ -72,10 +75,10 @@ def elsewhere_table(view: StudyView, made: Sequence[Elsewhere], numbers: Numbers
     names, rows = Names(view), []
     before = ""
     for one in made:
-        method, task, model = one.place
+        task, model, method = one.place
         at = one.change.after
         if (heading := place_heading(view, task, model)) != before:
-            rows.append([f"Trained for {heading}"])
+            rows.append([f"Trained on {heading}"])
             before = heading
         base = view.base.name if view.base else ""
         told = names.of(at.metric, base, task=at.task, model=model)
@@ -91,10 +94,10 @@ def elsewhere_table(view: StudyView, made: Sequence[Elsewhere], numbers: Numbers
             ]
         )
     caption = (
-        "What else changed: what was trained for one task, asked another one, on its test rows: "
-        r"the base as it is, the trained model, and their difference with its \intervalLevel{} "
-        "interval (percentage points for what is given in percent). A dash: the study does not ask "
-        f"the base that task. {UNCORRECTED}"
+        "What else changed: trained models asked other tasks too, on test: the base as it is, the "
+        r"trained model, and their difference with its \intervalLevel{} interval (percentage "
+        "points for what is given in percent). A dash: the study does not ask the base that task. "
+        f"{UNCORRECTED}"
     )
     head = ["", "Asked", "Measure", "Before", "After", "Difference", "Interval"]
     return table("elsewhere", caption, "lllrrrr", head, rows, wide=True)
@@ -102,8 +105,9 @@ def elsewhere_table(view: StudyView, made: Sequence[Elsewhere], numbers: Numbers
 
 def _add(view: StudyView, one: Change, numbers: Numbers) -> Elsewhere:
     at, metric = one.after, view.metric(one.after.metric)
-    name = Names(view).of("also", at.method, "on", at.task, "for", task=one.task, model=at.model)
-    what = f"{metric.title} of {at.method}, trained for {one.task}, on test of {at.task}"
+    learned = view.method(at.method).on or one.task
+    name = Names(view).of("also", at.method, at.task, "after", task=learned, model=at.model)
+    what = f"{metric.title} of {at.method}, trained on {learned}, on test of {at.task}"
     low, value, high = (
         rounding.score(number, percent=metric.percent) for number in (at.low, at.value, at.high)
     )
@@ -122,7 +126,7 @@ def _add(view: StudyView, one: Change, numbers: Numbers) -> Elsewhere:
     if one.difference:
         less = f"{what}, minus the base as it is"
         add_difference(numbers, f"{name}Change", one.difference, metric, less)
-    return Elsewhere(one, name)
+    return Elsewhere(one, learned, name)
 
 
 def _grouped(made: Sequence[Elsewhere]) -> dict[tuple[str, str, str], list[Elsewhere]]:
@@ -141,7 +145,7 @@ def _keys(one: Elsewhere) -> tuple[str, ...]:
 
 
 def _sentence(view: StudyView, known: Sequence[Elsewhere], lies: Mapping[str, str]) -> Tex:
-    method, task, model = known[0].place
+    task, model, method = known[0].place
     told = {m.name: m.title for m in view.models}
     with_model = f" with {escape(told.get(model, model))}" if len(view.models) > 1 else ""
     found = [(view.task(name).title, where) for name, where in lies.items()]
@@ -149,6 +153,6 @@ def _sentence(view: StudyView, known: Sequence[Elsewhere], lies: Mapping[str, st
     assert view.base is not None
     base = escape(inline(view.base.title))
     return Tex(
-        f"{title}, trained for {trained}{with_model}: the interval of its difference to {base} "
+        f"{title}, trained on {trained}{with_model}: the interval of its difference to {base} "
         f"{sides(found)}."
     )

@@ -9,6 +9,7 @@ from smalltune.core.plugins import load, nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
 from smalltune.planning.links import check_links
+from smalltune.planning.method_entries import MethodEntries
 from smalltune.planning.options import build, check
 from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
@@ -77,7 +78,8 @@ class _Reader:
     def __init__(self, shape: StudyFile, document: Document, problems: Problems):
         self.shape, self.document, self.problems = shape, document, problems
         self.folder = document.path.parent.resolve()
-        self.entries = Entries(self.folder, self.shape.tuning, problems)
+        self.entries = Entries(self.folder, problems)
+        self.method_entries = MethodEntries(self.shape.tuning, problems)
 
     def read(self) -> StudySpec:
         shape = self.shape
@@ -86,7 +88,9 @@ class _Reader:
         models = tuple(self.entries.model(name, entry) for name, entry in shape.models.items())
         tasks = tuple(t for name, e in shape.tasks.items() if (t := self.entries.task(name, e)))
         methods = tuple(
-            m for name, e in shape.methods.items() if (m := self.entries.method(name, e, training))
+            m
+            for name, e in shape.methods.items()
+            if (m := self.method_entries.method(name, e, training))
         )
         self._fit(tasks, methods)
         self.problems.stop()
