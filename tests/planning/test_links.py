@@ -3,7 +3,7 @@
 import pytest
 
 from smalltune.core.errors import StudyError
-from smalltune.core.job import HEAVY
+from smalltune.core.job import HEAVY, UNPLANNED
 
 STUDY = """\
 name: linked
@@ -167,6 +167,8 @@ def test_tuning_goes_step_by_step_and_starts_wait_for_what_reads_them(linked):
     starts = {job.spec["seed"] for job in second.starts}
     assert starts == {0, 1}
     assert all(job.spec["method"]["options"]["rank"] == 4 for job in second.starts)
+    waiting = {key for key, readers in second.readers().items() if UNPLANNED in readers}
+    assert waiting == {job.key for job in second.starts}
     tuned = next(job for job in second.open if "second" in job.label)
     bases = {j.spec["seed"] for j in tuned.walk(set()) if j.stage == "merge"}
     assert bases == {1_000_003}

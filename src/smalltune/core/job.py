@@ -7,10 +7,13 @@ from typing import Any
 
 from smalltune.core.keys import key_of
 
-__all__ = ["HEAVY", "Job", "Plan", "Trial"]
+__all__ = ["HEAVY", "UNPLANNED", "Job", "Plan", "Trial"]
 
 HEAVY = {"train": "weights", "merge": "model"}
 """The stages that leave large files, and the folder in which these lie."""
+
+UNPLANNED = "-"
+"""Stands for the key of a job that is not planned yet."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +163,18 @@ class Plan:
             yield from trial.goals
 
     def readers(self) -> dict[str, list[str]]:
-        """Return by the key of each job that leaves a model or weights the jobs that read them."""
+        """Return by the key of each job that leaves a model or weights the jobs that read them.
+
+        What trials will start from that are not planned yet has UNPLANNED among its readers, which
+        no store has.
+        """
         found: dict[str, list[str]] = {}
         for job in self.jobs():
             for needed in job.inputs.values():
                 if needed.stage in HEAVY:
                     found.setdefault(needed.key, []).append(job.key)
+        for start in self.starts:
+            found.setdefault(start.key, []).append(UNPLANNED)
         return found
 
     def jobs(self) -> Iterator[Job]:
