@@ -1,4 +1,5 @@
-# Each target works alone on a fresh clone with make and Python 3.11 or newer.
+# Each target works alone on a fresh clone with make and Python 3.11 or newer; bench needs data
+# sets and checkpoints beside it.
 #
 #   make demo TORCH=cuda             torch with CUDA instead of the CPU build (kept for later calls)
 #   make demo PYTHON=/path/python3   a certain interpreter

@@ -77,9 +77,9 @@ def agreement(asked: argparse.Namespace) -> str | None:
 
 def run_all(pairs: list[Any], results: Any, asked: argparse.Namespace) -> list[str]:
     """Measure what is not finished; return the names of those that failed."""
-    gpu, failed, todo = _has_gpu(), [], []
+    gpu, failed, todo, now = _has_gpu(), [], [], _packages()
     for pair in pairs:
-        if asked.again or not results.finished(pair.name, pair.setting):
+        if asked.again or not results.finished(pair.name, pair.setting, now):
             todo += [] if pair.needs and not gpu else [pair]
     print(f"{len(todo)} of {len(pairs)} pairs to measure; logs are in {LOGS}", flush=True)
     while todo:
@@ -155,9 +155,11 @@ def measure(pair: Any, asked: argparse.Namespace) -> dict[str, Any]:
 def write(results: Any, pairs: list[Any], folder: Path) -> None:
     """Write RESULTS.md and the figure."""
     from harness.figure import draw
+    from harness.reasons import read_reasons
     from harness.report import report
 
-    (folder / "RESULTS.md").write_text(report(results.pairs, pairs))
+    reasons = read_reasons(HERE / "reasons.md")
+    (folder / "RESULTS.md").write_text(report(results.pairs, pairs, reasons))
     for path in draw(results.pairs, pairs, folder):
         print(f"wrote {path}")
     print(f"wrote {folder / 'RESULTS.md'}")
@@ -170,6 +172,12 @@ def _group(pair: Any) -> str:
 
 def _record_of(pair: Any) -> Path:
     return LOGS / f"{pair.name.replace(':', '-')}.json"
+
+
+def _packages() -> dict[str, str]:
+    from harness.machine import packages
+
+    return packages()
 
 
 def _has_gpu() -> bool:

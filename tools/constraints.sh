@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-.venv/bin/uv pip compile pyproject.toml --extra dev \
+.venv/bin/uv pip compile pyproject.toml --extra dev --extra 4bit \
     --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
     --no-annotate --no-emit-index-url --custom-compile-command "make constraints" \
     --quiet --output-file constraints.txt >/dev/null

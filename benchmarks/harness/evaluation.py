@@ -74,8 +74,7 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
         rounds=plan.rounds,
         seconds=plan.seconds,
     )
-    record = _record(plan, runs, _gold(task, rows))
-    return record if plan.shots else record | {"flop": _flop(model, task, rows, tokeniser)}
+    return _record(plan, runs, _gold(task, rows)) | {"flop": _flop(model, task, rows, tokeniser)}
 
 
 def _smalltune(model: Any, tokeniser: Any, task: Any, rows: list[Any]) -> Callable[[], Any]:
@@ -129,13 +128,15 @@ def _harness(
 
 
 def _flop(model: Any, task: Any, rows: list[Any], tokeniser: Any) -> float:
-    """Return the operations that scoring the labels needs, nothing in vain."""
+    """Return the operations that scoring the labels needs, what all prompts begin with once."""
     from harness.texts import ask
     from smalltune.engine.flops import asking, flops_of
+    from smalltune.engine.prefixes import shared_tokens
 
     asked = ask(task, rows, tokeniser, model.config.max_position_embeddings)
     labels = asked.answers.tokens
-    return flops_of(model, rows=len(labels)).of(asking(asked.prompts, labels))
+    shared = len(shared_tokens(asked.prompts, int(asked.prompts.lengths.min()) - 1))
+    return flops_of(model, rows=len(labels)).of(asking(asked.prompts, labels, shared=shared))
 
 
 def _gold(task: Any, rows: list[Any]) -> Any:

@@ -9,12 +9,34 @@ from harness.timing import spread
 
 __all__ = ["draw"]
 
-COLOURS = {
-    "trainer": "#4c72b0", "best": "#8ca6d0", "sft": "#dd8452", "sft_packed": "#eebf9f",
-    "lm_eval": "#55a868", "lm_eval_batched": "#a3d0ae", "generate": "#8172b3",
-    "generate_sorted": "#b9b0d6", "smalltune": "#222222", "trainer_packed": "#8ca6d0",
-    "smalltune_like": "#999999", "trainer_like": "#8ca6d0",
+PEERS = {
+    "smalltune": "#000000", "trainer": "#0072B2", "best": "#0072B2", "sft": "#D55E00",
+    "lm_eval": "#009E73", "generate": "#CC79A7",
 }  # fmt: skip
+"""A colour for each program, of Okabe and Ito's, which the colour-blind can tell apart."""
+
+TUNED = (
+    "best",
+    "trainer_packed",
+    "trainer_like",
+    "sft_packed",
+    "lm_eval_batched",
+    "generate_sorted",
+    "smalltune_like",
+)
+"""The settings that are drawn paler than a program's default."""
+
+
+def colour(variant: str) -> tuple[float, float, float]:
+    """Return a program's colour, paler for a tuned setting."""
+    from matplotlib.colors import to_rgb
+
+    program = next(
+        name for name in sorted(PEERS, key=len, reverse=True) if variant.startswith(name)
+    )
+    paler = 0.5 if variant in TUNED else 0.0
+    red, green, blue = (1 - (1 - paler) * (1 - part) for part in to_rgb(PEERS[program]))
+    return red, green, blue
 
 
 def draw(records: Mapping[str, Record], pairs: Sequence[Any], folder: Path) -> list[Path]:
@@ -65,7 +87,7 @@ def _bars(axes: Any, pairs: Sequence[Any], records: Mapping[str, Record]) -> Non
                 place,
                 found.median,
                 xerr=[[found.median - found.low], [found.high - found.median]],
-                color=COLOURS[name],
+                color=colour(name),
                 label=TITLES[name] if name not in labelled else None,
                 error_kw={"linewidth": 0.8},
             )
@@ -97,7 +119,7 @@ def _curves(axes: Any, pairs: Sequence[Any], records: Mapping[str, Record]) -> N
             unit = "tokens a row" if by_length else "million parameters"
             axes.plot(
                 *zip(*points, strict=True), style, marker="o", markersize=3,
-                color=COLOURS[name], label=f"{TITLES[name]}, by {unit}",
+                color=colour(name), label=f"{TITLES[name]}, by {unit}",
             )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")

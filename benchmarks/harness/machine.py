@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULTS", "allocate_as", "describe", "peak_bytes", "reset_peak", "steady"]
+__all__ = ["DEFAULTS", "allocate_as", "describe", "packages", "peak_bytes", "reset_peak", "steady"]
 
 DEFAULTS = ("trainer", "sft", "lm_eval", "generate")
 """The variants that are a peer as it comes."""
@@ -48,15 +48,22 @@ def steady(threads: int) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def packages() -> dict[str, str]:
+    """Return the versions of smalltune, of what it stands on, and of the peers."""
+    from smalltune.core.provenance import environment
+
+    versions = {name: importlib.metadata.version(name) for name in PEERS}
+    found: dict[str, str] = environment()["packages"]
+    return found | versions
+
+
 def describe(threads: int) -> dict[str, Any]:
     """Return packages, processor, cores, memory, commit, and the threads of each variant."""
     from smalltune.core.provenance import environment
 
-    found = environment()
-    versions = {name: importlib.metadata.version(name) for name in PEERS}
     return {
-        **found,
-        "packages": found["packages"] | versions,
+        **environment(),
+        "packages": packages(),
         "threads": threads,
         "gpu": _gpu(),
         "load": round(os.getloadavg()[0], 2),

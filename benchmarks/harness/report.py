@@ -1,8 +1,10 @@
 """Report: the records of finished pairs as RESULTS.md. It knows numbers, not how they came."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from harness.reasons import Missed, Reason, explained
 from harness.tables import (
     TITLES,
     Record,
@@ -39,14 +41,19 @@ per second, over what a product of large matrices reached in the same process.
 """
 
 
-def report(records: Mapping[str, Record], pairs: Sequence[Any]) -> str:
-    """Return the whole page."""
+def report(
+    records: Mapping[str, Record], pairs: Sequence[Any], reasons: Sequence[Reason] = ()
+) -> str:
+    """Return the whole page; `reasons` explain the aims that are missed."""
     known = [pair for pair in pairs if pair.name in records]
     good = [pair for pair in known if not _trouble(records[pair.name])]
     parts = [*_head(records, known)]
     if aimed := [pair for pair in good if pair.aims]:
-        parts += ["## Reached and meant to reach\n", _aims(aimed, records)]
-    parts += [*sections(good, records), *_missing(records, pairs)]
+        found = list(_judged(aimed, records))
+        parts += ["## Reached and meant to reach\n", _aims(found)]
+        if missed := [one.missed for one in found if not one.met]:
+            parts += ["What is not reached, and why:\n", *explained(missed, reasons)]
+    parts += [*sections(good, records), *_measured_with(known, records), *_missing(records, pairs)]
     return "\n".join(parts)
 
 
@@ -86,18 +93,35 @@ def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
     yield table(("", ""), rows)
 
 
-def _aims(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
-    rows = []
+@dataclass(frozen=True)
+class _Judged:
+    """An aim beside what was measured, as it is written."""
+
+    missed: Missed
+    said: str
+    less: bool
+    met: bool
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        wanted = f"at {'most' if self.less else 'least'} {self.missed.aim:g}"
+        mark = "reached" if self.met else "**not reached**"
+        return f"`{self.missed.pair}`", TITLES[self.missed.variant], self.said, wanted, mark
+
+
+def _judged(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[_Judged]:
     for pair in pairs:
+        record = records[pair.name]
         for name, aim in pair.aims.items():
-            found = _aimed(records[pair.name], name)
+            found = _aimed(record, name)
             if found is not None:
                 value, said, less = found
                 met = value <= aim if less else value >= aim
-                mark = "reached" if met else "**not reached**"
-                wanted = f"at most {aim:g}" if less else f"at least {aim:g}"
-                rows.append((f"`{pair.name}`", TITLES[name], said, wanted, mark))
-    return table(("pair", "against", "measured", "aim", ""), rows)
+                yield _Judged(Missed(pair.name, name, record, aim), said, less, met)
+
+
+def _aims(judged: Sequence[_Judged]) -> str:
+    return table(("pair", "against", "measured", "aim", ""), [one.row for one in judged])
 
 
 def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
@@ -122,6 +146,34 @@ def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
         return value, f"{value:.2f}", True
     found = ratio_of(record, name)
     return found.median, spread_text(found), False
+
+
+def _measured_with(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str]:
+    """Name the code and the packages of each pair, where they are not the same for all."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    days: dict[tuple[str, str], str] = {}
+    for pair in pairs:
+        record = records[pair.name]
+        if "machine" in record:
+            packages = ", ".join(f"{n} {v}" for n, v in record["machine"]["packages"].items())
+            with_it = (str(record["machine"]["git"]), packages)
+            groups.setdefault(with_it, []).append(f"`{pair.name}`")
+            days[with_it] = max(days.get(with_it, ""), record["date"])
+    if len(groups) < 2:
+        return
+    newest = max(groups, key=lambda one: days[one])
+    rows = [
+        (
+            commit,
+            "" if commit == newest[0] else "an earlier commit",
+            "" if packages == newest[1] else packages,
+            ", ".join(groups[commit, packages]),
+        )
+        for commit, packages in sorted(groups, key=lambda one: days[one], reverse=True)
+    ]
+    yield "## Measured with other code\n"
+    yield "`make bench AGAIN=1 ONLY=name` measures a pair again; packages that changed do so too.\n"
+    yield table(("commit", "", "other packages", "pairs"), rows)
 
 
 def _missing(records: Mapping[str, Record], pairs: Sequence[Any]) -> Iterator[str]:

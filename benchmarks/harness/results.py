@@ -18,10 +18,15 @@ class Results:
         if path.is_file():
             self.pairs = json.loads(path.read_text())["pairs"]
 
-    def finished(self, name: str, setting: dict[str, Any]) -> bool:
-        """Tell whether a pair was measured as it stands now; one that failed was not."""
+    def finished(self, name: str, setting: dict[str, Any], packages: dict[str, str]) -> bool:
+        """Tell whether a pair was measured as it stands now, with these packages.
+
+        One that failed was not. One of another commit was: a commit may touch anything, and the
+        report names it.
+        """
         record = self.pairs.get(name, {})
-        return record.get("setting") == setting and "failed" not in record
+        with_it = record.get("machine", {}).get("packages")
+        return record.get("setting") == setting and with_it == packages and "failed" not in record
 
     def keep(self, name: str, record: dict[str, Any]) -> None:
         """Put a record in and write the file."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from smalltune.analysis.results import Results, read
-from smalltune.core.job import Job, Plan, Trial
+from smalltune.core.job import Job, Plan, Search, Trial
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
 from smalltune.metrics import Gold
@@ -27,9 +27,15 @@ class Made:
         self.store, self.trials = Store(root), []
         self.declared: dict[str, Any] = {}
         self.jobs: dict[str, Job] = {}
+        self.searches: list[Search] = []
 
-    def data(self, gold: Mapping[str, Sequence[int]], task: str = "reviews") -> Job:
-        """Write the prepared rows of a task: gold labels by split."""
+    def data(
+        self,
+        gold: Mapping[str, Sequence[int]],
+        task: str = "reviews",
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> Job:
+        """Write the prepared rows of a task: gold labels by split, and what rows belong to."""
         job = Job("prepare", 1, {"task": task, "gold": {s: list(g) for s, g in gold.items()}})
         files: dict[str, Any] = {
             f"{split}.jsonl": [
@@ -38,7 +44,12 @@ class Made:
             ]
             for split, labels in gold.items()
         }
-        files["facts.json"] = {"splits": {s: {"rows": len(g)} for s, g in gold.items()}}
+        facts: dict[str, dict[str, int]] = {s: {"rows": len(g)} for s, g in gold.items()}
+        for split, names in (groups or {}).items():
+            facts[split]["groups"] = len({name for name in names if name})
+            for row, name in zip(files[f"{split}.jsonl"], names, strict=True):
+                row |= {"group": name} if name else {}
+        files["facts.json"] = {"splits": facts}
         self.jobs[task] = self.commit(job, files)
         return job
 
@@ -78,6 +89,45 @@ class Made:
                 self._predicted(predict, scores[split], split, ones, provenance)
         self.trials.append(Trial(model, method, task, seed, scores))
         return self.trials[-1]
+
+    def tune(
+        self,
+        method: str,
+        tried: Sequence[tuple[Mapping[str, Any], float | None]],
+        *,
+        task: str = "reviews",
+        model: str = "micro",
+        metric: str = "accuracy",
+        trials: int | None = None,
+        edge: str = "",
+    ) -> Search:
+        """Add a search: the options of each run and its score on dev; None is a run not made.
+
+        The first `trials` runs are the budget's. The best is chosen when all are there.
+        """
+        data, scores = self.jobs[task], {}
+        better = load("smalltune.metrics", metric).better
+        for place, (options, value) in enumerate(tried):
+            spec = {"model": model, "method": method, "seed": 77, "options": dict(options)}
+            train = Job("train", 1, spec, {"data": data, "tokens": self.tokens(data)})
+            predict = Job("predict", 1, {**spec, "split": "dev"}, {"data": data, "weights": train})
+            score = Job("score", 1, {"split": "dev"}, {"data": data, "predictions": predict})
+            scores[str(place)] = score
+            if value is not None:
+                facts = {"steps": 8, "tokens": 800, "trainable_parameters": 10}
+                self.commit(train, {"facts.json": facts}, {"seconds": 4.0, "cpu_seconds": 5.0})
+                self.commit(predict, {"facts.json": {}}, {"seconds": 1.0, "cpu_seconds": 1.5})
+                self.commit(score, {"facts.json": {"values": {metric: value}}})
+        spec = {"metric": metric, "better": better, "candidates": [dict(o) for o, _ in tried]}
+        select = Job("select", 1, spec, scores)
+        values = [value for _, value in tried if value is not None]
+        if len(values) == len(tried):
+            best = values.index(max(values) if better == "higher" else min(values))
+            self.commit(select, {"choice.json": {"index": best, "options": dict(tried[best][0])}})
+        many = len(tried) if trials is None else trials
+        search = Search(model, method, task, 77, select, many, 2, "learning_rate", edge)
+        self.searches.append(search)
+        return search
 
     def tokens(self, data: Job) -> Job:
         """Write what a tokeniser counted: the lengths of the prompts by split."""
@@ -176,7 +226,7 @@ class Made:
 
     def results(self) -> Results:
         """Return the results as they are read back from the store."""
-        record = Plan("made", tuple(self.trials)).record()
+        record = Plan("made", tuple(self.trials), tuple(self.searches)).record()
         self.store.write_plan({**record, "analysis": self.declared})
         return read(self.store, self.store.read_plan("made"))
 
@@ -197,6 +247,7 @@ def small(tmp_path: Path, drawn: Callable[..., Made]) -> Callable[..., Made]:
         shutil.copytree(pattern.store.root, root)
         made = Made(root)
         made.trials, made.jobs = list(pattern.trials), dict(pattern.jobs)
+        made.searches = list(pattern.searches)
         made.declared = {"primary": "accuracy", "contrasts": [{"a": "lora", "b": "full"}]}
         return made
 
@@ -225,6 +276,10 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[int, ...]
                     for split, labels in gold.items()
                 }
                 made.add(method, seed, probs, trains=True)
+            rates = [1e-4 * 10 ** (place / 2) for place in range(4)]
+            scores = [0.5, 0.6 + skill, 0.55 + skill, 0.5 + skill]
+            tried = [({"learning_rate": r}, s) for r, s in zip(rates, scores, strict=True)]
+            made.tune(method, tried)
         return made
 
     return make

@@ -273,3 +273,33 @@ def test_seeds_alone_would_claim_too_much_where_items_differ_in_taste():
         by_seeds += found.p < 0.05
         claims += found.verdict != UNDECIDED
     assert by_seeds / 400 > 0.12 and claims / 400 < 0.08
+
+
+def test_items_of_one_group_are_compared_as_a_group(made):
+    """Ten items, each there thrice: as much is known as of ten."""
+    rng = np.random.default_rng(0)
+    gold, better = [0, 1] * 5, rng.uniform(0.3, 0.9, (3, 10))
+    for task, times in (("once", 1), ("thrice", 3)):
+        groups = {"test": [f"g{i}" for i in range(10) for _ in range(times)]}
+        made.data({"test": np.repeat(gold, times).tolist()}, task, groups if times > 1 else None)
+        for seed in range(3):
+            for method, probs in (("a", better[seed]), ("b", np.full(10, 0.5))):
+                made.add(method, seed, {"test": np.repeat(probs, times).tolist()}, task=task)
+    results = made.results()
+    once, thrice = (
+        contrast(*(results.sample("micro", m, task, "test", "nll") for m in "ab"))
+        for task in ("once", "thrice")
+    )
+    assert thrice.p_items == pytest.approx(once.p_items)
+    assert (thrice.estimate.low, thrice.estimate.high) == pytest.approx(
+        (once.estimate.low, once.estimate.high)
+    )
+    assert (once.estimate.groups, thrice.estimate.groups, thrice.estimate.items) == (0, 10, 30)
+
+
+def test_an_item_without_a_group_stands_by_itself(made):
+    made.data({"test": [0, 1, 0, 1]}, "mixed", {"test": ["x", "x", "", ""]})
+    made.add("a", 0, {"test": [0.2, 0.7, 0.4, 0.1]}, task="mixed")
+    results = made.results()
+    groups = results.sample("micro", "a", "mixed", "test", "nll").groups
+    assert groups[0] == groups[1] == "x" and len(set(groups)) == 3

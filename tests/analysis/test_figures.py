@@ -1,5 +1,6 @@
 """Figures: found by file name, fit for print, and the same bytes every time."""
 
+import math
 import os
 import subprocess
 import sys
@@ -110,3 +111,54 @@ def test_panels_are_called_what_the_paper_calls_their_tasks():
     with titled({}, {"sst2": "SST-2", "micro": "Micro", "mini": "Mini"}):
         assert place_title(["micro", "mini"], "micro", "sst2") == "Micro, SST-2"
     assert place_title(["micro"], "micro", "sst2") == "sst2"
+
+
+# Tuning
+
+
+def rated(*scores, first=1e-4):
+    return [({"learning_rate": first * 10**place}, score) for place, score in enumerate(scores)]
+
+
+def test_a_search_of_few_runs_has_no_curve_and_what_was_not_tuned_no_figure(small):
+    made = small()
+    made.searches.clear()
+    made.tune("lora", rated(0.5, 0.6))
+    assert load(ROOM, "budget")(made.results()) is None
+    assert load(ROOM, "learning_rates")(made.results()) is None
+    made.searches.clear()
+    assert load(ROOM, "budget")(made.results()) is None
+
+
+def test_the_curve_of_a_budget_leaves_out_what_lies_beyond_an_edge(small):
+    made = small()
+    made.searches.clear()
+    made.tune("lora", rated(0.5, 0.7, 0.6, 0.9), trials=3)
+    (ax,) = load(ROOM, "budget")(made.results()).axes
+    (line,) = ax.lines
+    assert line.get_xdata().tolist() == [1, 2, 3]
+    assert line.get_ydata().tolist() == pytest.approx([60, 200 / 3, 70])
+
+
+def test_the_chosen_rate_has_a_ring_and_one_beyond_the_edge_is_hollow(small):
+    made = small()
+    made.searches.clear()
+    made.tune("lora", rated(0.5, 0.7, 0.6, 0.9), trials=3)
+    (ax,) = load(ROOM, "learning_rates")(made.results()).axes
+    line, hollow, ring = ax.lines
+    assert line.get_xdata().tolist() == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
+    assert hollow.get_markerfacecolor() == "white" and hollow.get_xdata() == [0.1]
+    assert ring.get_markerfacecolor() == "none"
+    assert (ring.get_xdata(), ring.get_ydata()) == ([pytest.approx(0.1)], [90])
+    assert ax.get_xscale() == "log"
+
+
+def test_a_method_of_which_only_tuning_is_known_is_drawn_too(small):
+    made = small()
+    made.tune("ia3", rated(0.5, math.nan, 0.6, 0.7))
+    (ax,) = load(ROOM, "learning_rates")(made.results()).axes
+    lines = {line.get_label(): line for line in ax.lines}
+    assert len(lines["ia3"].get_xdata()) == 3
+    (ax,) = load(ROOM, "budget")(made.results()).axes
+    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
+    assert math.isnan(lines["ia3"][0]) and lines["ia3"][1] > 0

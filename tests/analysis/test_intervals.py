@@ -14,13 +14,13 @@ from smalltune.metrics.macro_f1 import MacroF1
 from smalltune.metrics.nll import NegativeLogLikelihood
 
 
-def sample(values, metric=Accuracy, seeds=None) -> Sample:
+def sample(values, metric=Accuracy, seeds=None, groups=()) -> Sample:
     """Make a sample of statistics [seeds, items] or [seeds, items, k]."""
     stats = np.asarray(values, dtype=np.float64)
     stats = stats[..., None] if stats.ndim == 2 else stats
     seeds = tuple(range(stats.shape[0])) if seeds is None else seeds
     items = tuple(str(i) for i in range(stats.shape[1]))
-    return Sample("m", "a", "t", "test", metric, stats, seeds, items, ("key",), ())
+    return Sample("m", "a", "t", "test", metric, stats, seeds, items, ("key",), (), groups)
 
 
 def losses(values, **options) -> Sample:
@@ -141,6 +141,47 @@ def test_the_shares_of_macro_f1_are_those_of_deleting_one_item_at_a_time():
             assert found[seed, item] == pytest.approx(float(expected))
 
 
+# Groups: items of one passage or article
+
+
+def test_the_share_of_a_group_is_that_of_leaving_it_out():
+    rng = np.random.default_rng(0)
+    gold, groups = rng.integers(0, 2, 20), [f"g{i}" for i in rng.integers(0, 5, 20)]
+    stats = np.stack([MacroF1.items(gold, rng.random((20, 2)), ["a", "b"]) for _ in range(2)])
+    found = shares(stats, MacroF1.combine, groups)
+    assert found.shape == (2, 5)
+    for seed in range(2):
+        for place, group in enumerate(sorted(set(groups))):
+            rest = stats[seed][[one != group for one in groups]].mean(axis=0)
+            whole = stats[seed].mean(axis=0)
+            expected = 5 * MacroF1.combine(whole) - 4 * MacroF1.combine(rest)
+            assert found[seed, place] == pytest.approx(float(expected))
+
+
+def test_groups_of_one_item_each_change_nothing():
+    values = np.random.default_rng(0).random((3, 7))
+    alone = estimate(losses(values, groups=tuple("gfedcba")))
+    plain = estimate(losses(values))
+    assert (alone.low, alone.high, alone.df) == pytest.approx((plain.low, plain.high, plain.df))
+
+
+def test_an_item_that_stands_there_ten_times_says_no_more_than_once():
+    row = [0.3, 0.1, 0.5, 0.2, 0.9, 0.4]
+    once = estimate(losses([row]))
+    tenfold = estimate(
+        losses([np.repeat(row, 10)], groups=tuple("abcdef"[i // 10] for i in range(60)))
+    )
+    assert (tenfold.low, tenfold.high) == pytest.approx((once.low, once.high))
+    assert (tenfold.items, tenfold.groups, tenfold.covers) == (60, 6, ("groups of items",))
+
+
+def test_one_group_is_one_item():
+    values = np.array([[9.3, 9.2, 9.6], [9.1, 9.0, 9.1], [9.5, 9.9, 9.6]])
+    found = estimate(losses(values, groups=("a",) * 3))
+    expected = scipy_stats.t.interval(0.95, 2, values.mean(), scipy_stats.sem(values.mean(axis=1)))
+    assert (found.low, found.high) == pytest.approx(expected) and found.levels == ("seeds",)
+
+
 def test_estimates_give_every_cell_and_metric(small):
     found = estimates(small().results())
     assert len(found) == 9
@@ -153,9 +194,9 @@ def test_estimates_give_every_cell_and_metric(small):
 # Simulation: 6 seeds, items of their own difficulty, every answer with its own luck
 
 
-def latent(rng, seeds, items, mean, seed_sd):
+def latent(rng, seeds, items, mean, seed_sd, own=1.0):
     """Draw how far each answer is on the right side: seed, item and both together."""
-    difficulty = rng.normal(mean, 1, items) + rng.normal(0, seed_sd, (seeds, 1))
+    difficulty = rng.normal(mean, own, items) + rng.normal(0, seed_sd, (seeds, 1))
     return difficulty + rng.normal(size=(seeds, items))
 
 
@@ -175,6 +216,25 @@ def test_six_seeds_cover_the_true_accuracy_as_often_as_they_say(items, share, se
     truth = ndtr(mean / math.sqrt(2 + seed_sd**2))
     found = covered(lambda: latent(rng, 6, items, mean, seed_sd) > 0, truth, 500, Accuracy)
     assert 0.92 <= found <= 0.985  # 95 % +- three standard errors of 500 draws
+
+
+@pytest.mark.parametrize("seed_sd", [0.05, 0.2])
+def test_groups_of_items_are_covered_as_often_as_said_and_items_alone_too_rarely(seed_sd):
+    """40 groups of 2 to 30 items that share a third of what makes an item hard."""
+    rng = np.random.default_rng(3)
+    mean, shared, repeats = ndtri(0.7) * math.sqrt(2), math.sqrt(1 / 3), 300
+    truth = ndtr(mean / math.sqrt(2 + seed_sd**2))
+    grouped = alone = 0
+    for _ in range(repeats):
+        names = np.repeat(np.arange(40), rng.integers(2, 31, 40))
+        hard = rng.normal(0, shared, 40)[names]
+        rest = latent(rng, 6, len(names), mean, seed_sd, own=math.sqrt(1 - shared**2))
+        values, groups = hard + rest > 0, tuple(map(str, names))
+        for taken in (groups, ()):
+            found = estimate(sample(values, groups=taken))
+            hit = found.low <= truth <= found.high
+            grouped, alone = (grouped + hit, alone) if taken else (grouped, alone + hit)
+    assert alone / repeats < 0.85 < 0.91 <= grouped / repeats <= 0.99
 
 
 @pytest.mark.parametrize("seed_sd", [0.05, 0.3])

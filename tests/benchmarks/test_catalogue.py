@@ -42,18 +42,21 @@ def test_shapes_for_a_gpu_say_so():
 def test_a_finished_pair_stays_finished_until_its_plan_changes(tmp_path):
     first, second = catalogue()[:2]
     results = Results(tmp_path / "results.json")
-    results.keep(first.name, {"setting": first.setting})
+    known = {"torch": "2"}
+    results.keep(first.name, {"setting": first.setting, "machine": {"packages": known}})
     read = Results(tmp_path / "results.json")
-    assert read.finished(first.name, first.setting)
-    assert not read.finished(first.name, second.setting)
-    assert not read.finished(second.name, second.setting)
+    assert read.finished(first.name, first.setting, known)
+    assert not read.finished(first.name, second.setting, known)
+    assert not read.finished(second.name, second.setting, known)
+    assert not read.finished(first.name, first.setting, {"torch": "3"})
 
 
 def test_a_pair_that_failed_is_not_finished(tmp_path):
     pair = catalogue()[0]
     results = Results(tmp_path / "results.json")
-    results.keep(pair.name, {"setting": pair.setting, "failed": "out of memory"})
-    assert not results.finished(pair.name, pair.setting)
+    kept = {"setting": pair.setting, "machine": {"packages": {}}, "failed": "out of memory"}
+    results.keep(pair.name, kept)
+    assert not results.finished(pair.name, pair.setting, {})
     assert json.loads((tmp_path / "results.json").read_text())["pairs"][pair.name]["failed"]
 
 

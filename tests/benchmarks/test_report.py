@@ -1,10 +1,13 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from harness.reasons import Missed, Reason, explained, read_reasons
 from harness.report import report
 from harness.studies import cost_of, seconds_for
 from harness.tables import best_trainer, ratio_of, share_of_peak
 
+REASONS = Path(__file__).parents[2] / "benchmarks" / "reasons.md"
 MACHINE = {
     "git": "abc", "python": "3.11", "gpu": None, "threads": 1, "load": 0.1,
     "packages": {"torch": "2"},
@@ -114,3 +117,80 @@ def test_operators_are_grouped_by_what_they_are_for():
     expected = ["matrix products", "optimiser", "lookups and moves", REST]
     assert [group_of(name) for name in names] == expected
     assert group_of("aten::_scaled_dot_product_flash_attention_for_cpu") == "attention"
+
+
+# Why an aim is missed
+
+
+def sized(**more):
+    """A record of the 15M shape: Trainer computes 10 positions, five of them padding."""
+    from harness.reasons import _shape
+
+    shape = _shape("15m")
+    flop = 6.0 * 5 * shape["layers"]  # the head, read once, is left out
+    plan = {"shape": "15m", "method": "full"}
+    return TRAINED | {"plan": plan, "tokens": 5, "padded_tokens": 10, "flop": flop} | more
+
+
+def test_an_aim_that_is_missed_stands_beside_its_reason_and_one_that_is_reached_does_not(tmp_path):
+    path = tmp_path / "reasons.md"
+    path.write_text(
+        "# head\n\n## train:* against trainer, best\n\nAt {share} % of {aim}, the {head of 15m}.\n"
+    )
+    pairs = [pair(aims={"trainer": 7.0, "best": 1.0}), pair("other:b", aims={"trainer": 9.0})]
+    page = report({"train:a": sized(peak=1e9), "other:b": TRAINED}, pairs, read_reasons(path))
+    flop = sized()["flop"]
+    assert f"- `train:a` (Trainer): At {100 * flop / 1e9:.0f} % of 7, the 61.\n" in page
+    assert "best setting):" not in page
+    assert "- `other:b` (Trainer): no reason is known yet." in page
+    assert "and why" not in report({"train:a": TRAINED}, [pair(aims={"trainer": 5.0})])
+
+
+def test_a_reason_holds_the_lowest_and_the_highest_of_the_pairs_it_is_for():
+    missed = [Missed(name, "trainer", sized(), aim) for name, aim in (("a", 6.0), ("b", 9.0))]
+    (said,) = explained(missed, [Reason("*", ("trainer",), "Aims of {aim}.")])
+    assert said == "- `a` (Trainer); `b` (Trainer): Aims of 6 to 9.\n"
+
+
+def test_the_work_of_trainer_is_that_of_all_positions_with_the_head_on_each():
+    missed = Missed("a", "trainer", sized(), 6.0)
+    (said,) = explained([missed], [Reason("*", ("trainer",), "{work} times, {padding} %")])
+    assert said.endswith("5.1 times, 50 %\n")  # twice the layers, and the head is 61 % of it
+
+
+def test_every_kept_reason_speaks_of_pairs_and_variants_that_there_are():
+    from fnmatch import fnmatch
+
+    from harness.catalogue import catalogue
+
+    for reason in read_reasons(REASONS):
+        fit = [one for one in catalogue() if fnmatch(one.name, reason.pairs)]
+        assert fit and all(any(v in one.aims for one in fit) for v in reason.variants)
+        assert list(
+            explained([Missed("x", reason.variants[0], full_record(), 2.0)],
+                      [Reason("*", reason.variants, reason.text)])
+        )  # fmt: skip
+
+
+def full_record():
+    """A record that has what any reason may ask for."""
+    return sized() | {"runs": {**TRAINED["runs"], "sft": run(12.0, 12.0)}}
+
+
+def test_pairs_that_other_code_measured_are_named():
+    later = {**MACHINE, "git": "def"}
+    records = {
+        "train:a": TRAINED,
+        "train:b": TRAINED | {"date": "2026-02-01T00:00:00Z", "machine": later},
+    }
+    page = report(records, [pair(), pair("train:b")])
+    assert "| abc | an earlier commit |  | `train:a` |" in page
+    assert "| def |  |  | `train:b` |" in page
+    assert "other code" not in report({"train:a": TRAINED}, [pair()])
+
+
+def test_a_programs_settings_share_its_colour_and_programs_do_not():
+    from harness.figure import PEERS, colour
+
+    assert colour("trainer") != colour("trainer_packed") == colour("best")
+    assert len({colour(name) for name in PEERS if name != "best"}) == len(PEERS) - 1

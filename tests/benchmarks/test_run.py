@@ -15,7 +15,7 @@ for name in [text.partition("=")[2] for text in sys.argv if text.startswith("--p
     if name == "train:b":
         sys.exit("b is broken")
     (Path(__file__).parents[1] / "logs" / f"{name.replace(':', '-')}.json").write_text(
-        json.dumps({"measured": name})
+        json.dumps({"measured": name, "machine": {"packages": {"torch": "2"}}})
     )
 """
 
@@ -31,6 +31,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "HERE", tmp_path / "benchmarks")
     monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(module, "_has_gpu", lambda: False)
+    monkeypatch.setattr(module, "_packages", lambda: {"torch": "2"})
     monkeypatch.setattr(sys, "argv", ["run.py"])
     return module
 
@@ -62,6 +63,13 @@ def test_a_second_run_measures_only_what_is_not_finished(run, tmp_path, capsys):
     run.run_all(pairs("train:a"), results, ASKED)
     run.run_all(pairs("train:a", "train:c"), Results(tmp_path / "results.json"), ASKED)
     assert "1 of 2 pairs to measure" in capsys.readouterr().out
+
+
+def test_a_pair_is_measured_again_with_other_packages(run, tmp_path, capsys, monkeypatch):
+    run.run_all(pairs("train:a"), Results(tmp_path / "results.json"), ASKED)
+    monkeypatch.setattr(run, "_packages", lambda: {"torch": "3"})
+    run.run_all(pairs("train:a"), Results(tmp_path / "results.json"), ASKED)
+    assert capsys.readouterr().out.count("1 of 1 pairs to measure") == 2
 
 
 def test_what_needs_a_gpu_is_left_out_without_one(run, tmp_path):

@@ -122,14 +122,17 @@ def texts(found):
     return [(each.tokens, each.ended) for each in found]
 
 
-def plain_log_prob(model, prompt, generated, ends):
-    """The sum over the generated tokens by one plain forward; the best end token if it ended."""
+def plain_log_prob(model, prompt, generated, ends=()):
+    """The sum over the generated tokens by one plain forward; the best end token if it ended.
+
+    It is read from the right: something may stand before the prompt.
+    """
     ids = torch.tensor([[*prompt.tolist(), *generated.tokens]])
     with torch.inference_mode():
-        logs = torch.log_softmax(model(input_ids=ids).logits[0].double(), dim=-1)
-    first = len(prompt) - 1
-    total = sum(float(logs[first + j, token]) for j, token in enumerate(generated.tokens))
-    return total + (float(logs[-1, list(ends)].max()) if generated.ended else 0.0)
+        logits = model(input_ids=ids, use_cache=False).logits[0]
+    logs = torch.log_softmax(logits.double(), dim=-1)[-1 - len(generated.tokens) :]
+    total = sum(float(logs[j, token]) for j, token in enumerate(generated.tokens))
+    return total + (float(logs[-1, list(ends)].max()) if ends and generated.ended else 0.0)
 
 
 @pytest.mark.parametrize("model", FAMILIES, indirect=True)
@@ -400,15 +403,4 @@ def test_tokens_that_a_hook_puts_in_front_are_put_there_once(beams):
     prompts = some([4, 9, 4])
     found = generate(model, prompts, Decoding(longest=5, beams=beams), ends=[])
     for i, each in enumerate(found):
-        assert each.log_prob == pytest.approx(
-            plain_log_prob_after(model, prompts[i], each), abs=1e-4
-        )
-
-
-def plain_log_prob_after(model, prompt, generated):
-    """As `plain_log_prob`, reading from the right: something stands before the prompt."""
-    tokens = torch.tensor(generated.tokens)
-    ids = torch.tensor([[*prompt.tolist(), *generated.tokens]])
-    with torch.inference_mode():
-        logs = torch.log_softmax(model(input_ids=ids, use_cache=False).logits[0], dim=-1)
-    return float(logs[-len(tokens) - 1 : -1].gather(1, tokens[:, None]).sum())
+        assert each.log_prob == pytest.approx(plain_log_prob(model, prompts[i], each), abs=1e-4)

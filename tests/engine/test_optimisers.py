@@ -85,7 +85,7 @@ def test_a_stack_of_matrices_moves_as_its_matrices_alone_do():
     torch.manual_seed(0)
     stack = nn.Parameter(torch.randn(3, 6, 10))
     alone = [nn.Parameter(matrix.clone()) for matrix in stack.detach()]
-    ours = [Muon([stack], None, 0.1), Muon(alone, None, 0.1)]
+    ours = [Muon([{"params": each, "weight_decay": 0.1}], None) for each in ([stack], alone)]
     for _ in range(3):
         stack.grad = torch.randn(3, 6, 10)
         for parameter, gradient in zip(alone, stack.grad, strict=True):
@@ -100,7 +100,7 @@ def test_muon_steps_as_the_one_of_torch_does():
     torch.manual_seed(0)
     ours = nn.Parameter(torch.randn(12, 20))
     theirs = nn.Parameter(ours.detach().clone())
-    one = Muon([ours], None, 0.1)
+    one = Muon([{"params": [ours], "weight_decay": 0.1}], None)
     other = torch.optim.Muon(
         [theirs], lr=0.02, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"
     )
@@ -120,7 +120,7 @@ def test_an_update_of_muon_has_the_size_of_adamws():
     for shape in ((64, 64), (64, 256), (4, 96, 32)):
         parameter = nn.Parameter(torch.zeros(shape))
         parameter.grad = torch.randn(shape)
-        optimiser = Muon([parameter], None, 0.0)
+        optimiser = Muon([{"params": [parameter], "weight_decay": 0.0}], None)
         optimiser.param_groups[0]["lr"] = 1.0
         optimiser.step()
         assert 0.14 < float(parameter.detach().square().mean().sqrt()) < 0.24

@@ -32,9 +32,9 @@ def test_requirements_are_the_direct_packages_pinned_as_in_the_constraints():
     assert requirements.items() <= constraints.items()
 
 
-def test_constraints_pin_the_tools_of_development_too():
-    tools = PROJECT["project"]["optional-dependencies"]["dev"]
-    assert direct(tools) <= set(pins("constraints.txt"))
+def test_constraints_pin_the_tools_of_development_and_every_extra_too():
+    for packages in PROJECT["project"]["optional-dependencies"].values():
+        assert direct(packages) <= set(pins("constraints.txt"))
 
 
 def test_pins_hold_no_local_build_and_no_address():

@@ -7,6 +7,7 @@ import pytest
 from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
 from smalltune.models.loading import load_tokeniser
+from smalltune.models.near_cuts import joints_of
 
 WORDS = ["film", "unbelievably", "a", "1984", "--", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "\n"]
 CHAT = (
@@ -32,7 +33,7 @@ def texts(seed):
 def both(tokeniser, rows, template, room, uncut=frozenset(), *, chat=False):
     """Return what is cut near the place and by bisection, and the characters read for each."""
     prompts, found, read = Prompts(tokeniser, chat), [], []
-    for decode in (tokeniser.decode, None):
+    for decode in (joints_of(tokeniser), None):
         size = 0
 
         def encode(shown):
@@ -69,3 +70,20 @@ def test_long_texts_are_read_much_less(tokeniser):
     once = sum(len(row["t"]) for row in rows)
     assert near == bisected
     assert (read - once) * 2 < plain - once
+
+
+@pytest.mark.parametrize(
+    ("more", "joints"),
+    [
+        ([], True),
+        (["\u0120in", "\u010a\u0120\u0120", "\u2581a", "\u2581\u2581"], True),
+        (["of\u0120the"], False),
+        (["b\u2581c"], False),
+        ([") "], False),
+    ],
+)
+def test_a_vocabulary_whose_words_cross_a_space_has_no_joints(tokeniser, more, joints, monkeypatch):
+    """As SuperBPE's: there, what stands before a space depends on what follows."""
+    known = tokeniser.get_vocab()
+    monkeypatch.setattr(tokeniser, "get_vocab", lambda: {**known, **dict.fromkeys(more, 1)})
+    assert (joints_of(tokeniser) is not None) == joints

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from smalltune.analysis.results import Results, read
-from smalltune.core.job import Job, Plan, Trial
+from smalltune.core.job import Job, Plan, Search, Trial
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
 from smalltune.metrics import Gold
@@ -70,6 +70,7 @@ class Shelf:
     def __init__(self, root: Path, *, counted: bool = True, notes: Sequence[str] = ()):
         self.store, self.counted, self.notes = Store(root), counted, notes
         self.trials: list[Trial] = []
+        self.searches: list[Search] = []
         self.gold = {s: [(i * 7 + len(s)) % 2 for i in range(ITEMS)] for s in ("dev", "test")}
 
     def put(self, job: Job, files: Mapping[str, Any], made: Mapping[str, Any] = MADE) -> Job:
@@ -146,6 +147,30 @@ class Shelf:
             self._answers(predict, scores[split], np.log(np.stack([1 - ones, ones], axis=1)))
         self.trials.append(Trial(model, method, "reviews", seed, scores))
 
+    def search(
+        self, method: str, tried: Mapping[float, float], *, trials: int = 0, edge: str = ""
+    ) -> None:
+        """Add a search that is done: learning rates and their accuracy on dev."""
+        data, scores = self.data(), {}
+        for place, (rate, value) in enumerate(tried.items()):
+            spec = {"method": {"name": method}, "seed": 77, "rate": rate}
+            train = Job("train", 1, spec, {"data": data})
+            predict = Job("predict", 1, spec, {"data": data, "weights": train})
+            scores[str(place)] = Job("score", 1, {}, {"data": data, "predictions": predict})
+            self.put(train, {"facts.json": {"steps": 9, "tokens": 900_000}})
+            self.put(predict, {"facts.json": {}})
+            self.put(scores[str(place)], {"facts.json": {"values": {"accuracy": value}}})
+        options = [{"learning_rate": rate, "rank": 4} for rate in tried]
+        spec = {"metric": "accuracy", "better": "higher", "candidates": options}
+        best = max(range(len(tried)), key=list(tried.values()).__getitem__)
+        select = self.put(Job("select", 1, spec, scores), {"choice.json": {"index": best}})
+        self.searches.append(
+            Search(
+                "micro", method, "reviews", 77, select, trials or len(tried), 2, "learning_rate",
+                edge,
+            )
+        )  # fmt: skip
+
     def write(self, method: str, seed: int | None, texts: Sequence[str], model: str) -> None:
         """Add a trial that writes these texts on test of the task `stories`; "" is no answer."""
         rows = [
@@ -212,7 +237,7 @@ class Shelf:
         self.put(score, {"scores.jsonl": rows, "facts.json": {"split": split}})
 
     def results(self, metrics: Sequence[str] = METRICS) -> Results:
-        record = Plan("tiny", tuple(self.trials)).record()
+        record = Plan("tiny", tuple(self.trials), tuple(self.searches)).record()
         record["analysis"] = {
             "primary": "accuracy",
             "metrics": list(metrics),

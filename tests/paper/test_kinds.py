@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smalltune.api.view import study_view
+from smalltune.paper.asking import answering, asking
 from smalltune.paper.build import build
 from smalltune.paper.naming import inline
 from smalltune.paper.view import ANSWERS, MetricView, TaskView
@@ -31,6 +32,7 @@ tasks:
     kind: language_modelling
     files: {train: text.jsonl, dev: text.jsonl, test: text.jsonl}
   reviews: {}
+  spelt: {kind: reviews, answered: written}
   chats:
     kind: instructions
     files: {train: chats.jsonl, dev: chats.jsonl, test: chats.jsonl}
@@ -180,10 +182,19 @@ def test_a_task_declares_how_it_is_answered(tmp_path):
     found = {task.name: task.answers for task in view.tasks}
     assert found == {
         "walks": "text", "choices": "choices", "notes": "running text", "reviews": "labels",
-        "chats": "likelihood",
+        "spelt": "written labels", "chats": "likelihood",
     }  # fmt: skip
     assert set(found.values()) == set(ANSWERS)
     assert view.primary_of("notes") == "bits_per_byte"
+
+
+def test_labels_that_are_written_are_not_said_to_be_weighed(view):
+    written = replace(view.tasks[0], answers="written labels")
+    (said,) = asking(replace(view, tasks=(written,)), trains=False)
+    assert "writes, greedily" in said and "likelihood" not in said
+    assert "``negative'' and ``positive''" in answering(view, written)
+    (weighed,) = asking(view, trains=False)
+    assert "log-likelihood of the label words" in weighed and "writes" not in weighed
 
 
 def test_a_method_that_writes_the_same_again_is_not_printed_again(view, shelf, tmp_path):

@@ -214,6 +214,32 @@ def test_a_part_that_is_new_in_a_folder_is_a_change(bureau):
     assert set(lock_anew(bureau.read()).tasks["own"].files) == {"dev", "test", "train"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("multiple_choice", {"text": "text", "choices": "of", "answer": "label"}, "no column 'of'"),
+        ("multiple_choice", {"text": "text", "choices": "text", "answer": "label"}, "the choices "),
+        ("multiple_choice", {"text": "asked"}, "no column 'asked'"),
+        ("classification", {"label": "y", "labels": {0: "bad", 1: "good"}}, "no column 'y'"),
+        ("classification", {"labels": {"a": "bad", "b": "good"}}, "the label '0' is not among"),
+        ("generation", {"reference": "summary"}, "no column 'summary'"),
+        ("instructions", {}, "no instruction data: the columns are text, label"),
+        ("language_modelling", {"text": "body"}, "the column 'body' holds no text"),
+    ],
+)
+def test_a_column_that_is_not_there_is_known_before_anything_runs(bureau, kind, options, said):
+    files = {role: f"data/{role}.csv" for role in ("train", "dev", "test")}
+    entry = {"kind": kind, "files": files, "why": "x", **options}
+    start, end = bureau.text.index("  own:"), bureau.text.index("methods:")
+    bureau.text = f"{bureau.text[:start]}  own: {json.dumps(entry)}\n{bureau.text[end:]}"
+    bureau.text = bureau.text.partition("contrasts:")[0].replace(
+        "floor: {method: fake.reader,", "x: {method: zero_shot,"
+    )
+    found = refusal(bureau)
+    assert found.startswith("study.yaml:6: ") and ".csv" in found and said in found
+    assert "\n" not in found
+
+
 def test_every_file_of_a_role_is_locked_in_its_order(bureau):
     data = bureau.folder / "data"
     (data / "more.csv").write_text("text,label\nmore one,0\nmore two,1\n")

@@ -91,6 +91,8 @@ KINDS = [
         "label",
         ("sol1", "sol2"),
     ),
+    ({"body": LONG}, "language_modelling", ("body",), ""),
+    ({"id": lambda n: f"n{n}", "body": LONG}, "language_modelling", ("body",), ""),
     ({"text": LONG, "summary": SHORT, "label": lambda n: n % 2}, "classification", None, "label"),
     ({"a": LONG, "b": LONG, "label": lambda n: n % 2}, "classification", None, "label"),
     ({"text": LONG, "target": lambda n: n % 3}, "classification", ("text",), "target"),
@@ -200,6 +202,40 @@ def test_what_cannot_be_used_is_said_before_anything_is_written(columns, words, 
     assert done.exit_code == 1
     assert done.stderr.startswith(said)
     assert not Path("studies").exists()
+
+
+def test_a_study_of_running_text_is_written_and_its_documents_are_held_out():
+    Path("notes.txt").write_text("\n\n".join(f"{LONG} {n}\nand more." for n in range(200)))
+    study = written("--data", "notes.txt", "--yes")
+    (task,) = study.tasks
+    assert (task.kind, study.primary) == ("language_modelling", "bits_per_byte")
+    assert set(task.files) == {"text"}
+    splits = task.task.split({"text": [Path("notes.txt")]})
+    assert min(len(splits.dev), len(splits.test)) >= 10
+    assert {m.name for m in study.methods} == {"zero_shot", "full", "lora"}
+
+
+def test_running_text_with_splits_of_its_own_keeps_them():
+    for role in ("train", "dev", "test"):
+        table(f"{role}.jsonl", 5, body=f"{role}: {LONG}")
+    more = ("--dev", "dev.jsonl", "--test", "test.jsonl", "--yes")
+    (task,) = written("--data", "train.jsonl", *more).tasks
+    assert set(task.files) == {"train", "dev", "test"} and task.task.text == "body"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--test", "test.txt"), "t.txt: running text has files of train, dev and test, or one"),
+        ((), "t.txt: too few documents to hold dev and test out of them"),
+    ],
+)
+def test_running_text_that_cannot_be_parted_is_refused(words, said):
+    for name in ("t.txt", "test.txt"):
+        Path(name).write_text(f"{name}.\n\nTwo.")
+    done = type_("new", "mine", "--data", "t.txt", *words, "--yes")
+    assert (done.exit_code, Path("studies").exists()) == (1, False)
+    assert done.stderr.startswith(said)
 
 
 def test_too_few_rows_to_part_are_refused():

@@ -103,3 +103,33 @@ def test_a_task_that_no_method_meets_is_named(mixed):
     with pytest.raises(StudyError) as error:
         mixed.read()
     assert str(error.value).startswith("study.yaml:7: no method of this study meets the task 'pros")
+
+
+def test_a_method_may_be_for_some_models_and_contrasts_follow(mixed):
+    two = "models: {tiny: {source: ./base}, other: {source: ./base}}\n"
+    text = MIXED.replace(MIXED.splitlines()[0] + "\n", two)
+    mixed.write(text.replace("fake.trainer}", "fake.trainer, models: [other]}"))
+    assert [i for i in ids(mixed) if "tuned" in i] == ["other/tuned/own/0", "other/tuned/prose/0"]
+    assert sum("/asked/" in i for i in ids(mixed)) == 4
+    contrasts = [(c.a, c.b, c.task, c.model) for c in mixed.read().contrasts]
+    assert contrasts == [("tuned", "floor", "own", "other"), ("tuned", "asked", None, "other")]
+
+
+def test_a_model_that_is_none_or_that_nobody_asks_is_named_with_its_line(mixed):
+    text = MIXED.replace("fake.trainer}", "fake.trainer, models: [tinny]}")
+    mixed.write(text.replace("fake.reader}", "fake.reader, models: [tiny]}"))
+    with pytest.raises(StudyError) as error:
+        mixed.read()
+    assert str(error.value).splitlines() == [
+        "study.yaml:9: floor asks no model",
+        "study.yaml:11: no model 'tinny' in this study. Did you mean 'tiny'?",
+    ]
+
+
+def test_methods_of_a_contrast_without_a_model_in_common_are_refused(mixed):
+    two = "models: {tiny: {source: ./base}, other: {source: ./base}}\n"
+    text = MIXED.replace(MIXED.splitlines()[0] + "\n", two)
+    text = text.replace("fake.trainer}", "fake.trainer, models: [other]}")
+    mixed.write(text.replace("fake.asker}", "fake.asker, models: [tiny]}"))
+    with pytest.raises(StudyError, match="tuned and asked are not both asked any model"):
+        mixed.read()

@@ -132,7 +132,7 @@ def test_tuning_runs_come_first_and_final_trials_wait_for_their_answer(bureau):
 def test_a_final_run_depends_on_its_values_and_not_on_how_they_were_found(bureau):
     plain = bureau.keys("methods.tuned.rank=4", "methods.tuned.learning_rate=0.2")
     bureau.replace("method: fake.trainer,", f"method: fake.trainer, {TUNED},")
-    choice = {"options": {"rank": 4, "learning_rate": 0.2}}
+    choice = {"index": 3, "options": {"rank": 4, "learning_rate": 0.2}}
     plan = bureau.plan(known=lambda key: choice)
     scores = {job.key for trial in plan.trials for job in trial.evaluations.values()}
     assert len(plan.trials) == 4
@@ -151,7 +151,7 @@ def test_a_metric_that_is_only_reported_does_not_touch_the_tuning(bureau):
 def test_tuning_works_for_methods_without_a_model(bureau):
     bureau.replace("method: fake.reader,", "method: fake.reader, tune: {strength: [1.0, 9.0]},")
     (select,) = bureau.plan().open
-    found = bureau.plan(known=lambda key: {"options": {"strength": 9.0}})
+    found = bureau.plan(known=lambda key: {"index": 1, "options": {"strength": 9.0}})
     assert select.label == "select -/floor/own"
     classify = next(
         job for job in found.trials[0].evaluations["test"].walk(set()) if job.stage == "classify"
@@ -198,3 +198,27 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+WRITES = """
+    kind: generation
+    files: {train: data/train.csv, dev: data/dev.csv, test: data/test.csv}
+    reference: label
+    prompt: "{text} was"
+    why: It is short.
+"""
+
+
+def test_the_loss_on_dev_is_asked_for_where_texts_are_written_and_changes_no_other_key(bureau):
+    labelled = bureau.keys()
+    assert bureau.keys("dev_loss=true") == labelled
+    begin, end = bureau.text.index("\n    kind: cla"), bureau.text.index("methods:")
+    bureau.text = bureau.text[:begin] + WRITES + bureau.text[end:]
+    bureau.replace("  floor: {method: fake.reader, why: To have a floor.}\n", "")
+    bureau.replace("metrics: [accuracy, nll]\n", "")
+    plain, asked = bureau.keys(), bureau.plan("dev_loss=true")
+    more = {job.key: job for job in asked.jobs() if job.key not in plain}
+    assert {job.spec["ask"] for job in more.values()} == {"likelihood"}
+    assert {job.spec["split"] for job in more.values()} == {"dev"}
+    assert len(more) == len(asked.trials) == 3
+    assert {trial.record()["loss"] for trial in asked.trials} == set(more)

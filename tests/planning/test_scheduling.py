@@ -381,6 +381,23 @@ def test_memory_is_as_measured_on_a_job_of_the_kind_and_else_by_parameters(burea
     assert guessed.seconds(trains[1]) == pytest.approx(3.0)
 
 
+def test_a_base_that_is_held_in_half_the_memory_is_not_taken_for_a_whole_one(bureau, store):
+    """Of its own kind nothing is known yet: what a job with the whole base took is no guide."""
+    study = bureau.replace("fake.trainer", "lora").read()
+    lock = lock_in_force(study)[0]
+    found = {}
+    for held in ("float32", "bfloat16"):
+        jobs = plan(bureau.read(f"base_dtype={held}"), lock).jobs()
+        found[held] = [j for j in jobs if j.stage == "train"]
+    guessed = Estimates(lock, store)
+    guessed.parameters = dict.fromkeys(guessed.parameters, 10**9)
+    store.work(found["float32"][0])
+    store.commit(found["float32"][0], {"seconds": 3.0, "peak_memory_bytes": 10**10})
+    assert guessed.learn(found["float32"][:1])
+    assert guessed.bytes(found["float32"][1]) > 10**10
+    assert 2 * 10**9 < guessed.bytes(found["bfloat16"][1]) < 5 * 10**9
+
+
 def test_a_damaged_record_of_what_a_job_took_stops_no_run(go, here, store, bureau):
     go()
     for path in store.root.glob("artifacts/*/*/provenance.json"):

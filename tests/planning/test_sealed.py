@@ -33,6 +33,6 @@ def test_nothing_that_a_choice_rests_on_asks_for_test(tuned, changes):
 
 
 def test_each_final_trial_is_scored_on_test_once(tuned):
-    plan = tuned.plan(known=lambda key: {"options": {}})
+    plan = tuned.plan(known=lambda key: {"index": 0, "options": {}})
     jobs = [job for job in plan.jobs() if job.stage == "score" and job.spec["split"] == "test"]
     assert len(jobs) == len(plan.trials) > 0

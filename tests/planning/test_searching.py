@@ -6,7 +6,7 @@ import pytest
 
 from smalltune.core.errors import MethodError, StudyError
 from smalltune.methods import Range
-from smalltune.planning.searching import beyond, spread
+from smalltune.planning.searching import beyond, edge, spread
 
 BOX = {"learning_rate": Range(1e-4, 1.0), "rank": Range(4, 32, whole=True)}
 
@@ -47,6 +47,17 @@ def test_a_candidate_follows_only_beyond_an_edge():
     assert beyond([{"rank": 4}, {"rank": 8}], 1) is None
 
 
+def test_a_choice_is_judged_by_the_learning_rate_or_by_the_one_number_that_is_tuned():
+    both = [{"learning_rate": r, "rank": k} for r, k in ((0.1, 8), (0.01, 4), (1.0, 2))]
+    assert [edge(both, best) for best in range(3)] == [
+        ("learning_rate", ""), ("learning_rate", "lowest"), ("learning_rate", "highest"),
+    ]  # fmt: skip
+    assert edge([{"strength": 1}, {"strength": 9}], 1) == ("strength", "highest")
+    assert edge([{"rank": 4, "alpha": 8}, {"rank": 8, "alpha": 8}], 1) == ("", "")
+    assert edge([{"placement": "pfeiffer"}, {"placement": "houlsby"}], 1) == ("", "")
+    assert edge([{"learning_rate": 0.1}], 0) == ("learning_rate", "")
+
+
 def rates(job):
     return [each["learning_rate"] for each in job.spec["candidates"]]
 
@@ -74,6 +85,10 @@ def test_a_choice_at_an_edge_is_followed_twice_at_most(bureau):
     assert sizes == [{6}, {7}, {8}, {8}, {8}]
     assert max(rates(plan.open[0])) == pytest.approx(10 * sorted(rates(plan.open[0]))[-3], rel=0.01)
     assert plan.trials
+    (search,) = plan.record()["tuning"]
+    assert (search["trials"], search["extend"], search["edge"]) == (6, 2, "highest")
+    assert len(search["runs"]) == 8 and search["runs"][7]["seed"] == bureau.read().tuning_seed
+    assert search["runs"][7]["options"] == plan.open[0].spec["candidates"][7]
 
 
 def test_a_choice_inside_is_the_last_word(bureau):
@@ -82,6 +97,7 @@ def test_a_choice_inside_is_the_last_word(bureau):
     answer = {"index": rates(plan.open[0]).index(inside), "options": {"learning_rate": inside}}
     again = bureau.plan("tuning.trials=6", known=lambda key: answer)
     assert again.open == plan.open and again.trials
+    assert again.searches[0].edge == "" != again.searches[0].option
 
 
 def test_ranges_and_lists_of_a_study_keep_to_the_budget(bureau):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import gc
-import shutil
+import importlib.util
 import weakref
 from functools import cache
 from pathlib import Path
@@ -15,16 +15,32 @@ from rooms.families import FAMILIES, folder_of
 
 from smalltune.core.errors import MethodError
 from smalltune.core.plugins import load, names
+from smalltune.engine.quantised import plainly_loaded, quantise
 from smalltune.engine.scoring import log_likelihoods
 from smalltune.engine.segments import Segments
 from smalltune.engine.training import Training, train
 from smalltune.methods import Classical, Copied, Gradient, Method
+from smalltune.models.export import export, form_of, opening
 from smalltune.models.loading import fingerprint, load_model
 
 METHODS = [load("smalltune.methods", name) for name in names("smalltune.methods")]
 GRADIENT = [method for method in METHODS if method.trains]
 CLASSICAL = [m for m in METHODS if not m.uses_model and m.answers == "labels"]
 COPIED = [m for m in METHODS if not m.uses_model and m.answers == "texts"]
+
+
+def lacking(method):
+    """Return the marks that skip a method whose packages are not installed."""
+    absent = [name for name in method.needs if importlib.util.find_spec(name) is None]
+    return [pytest.mark.skip(reason=f"{name} is not installed") for name in absent]
+
+
+def base_of(method, family):
+    """Return a family's model as the method takes it."""
+    model = load_model(folder_of(family))
+    if form := method().quantised():
+        quantise(model, form)
+    return model
 
 
 def fits(method, family):
@@ -38,7 +54,7 @@ def fits(method, family):
 
 
 PAIRS = [
-    pytest.param(method, family, id=f"{method.__name__}-{family}")
+    pytest.param(method, family, id=f"{method.__name__}-{family}", marks=lacking(method))
     for method in GRADIENT
     for family in FAMILIES
     if fits(method, family)
@@ -53,8 +69,8 @@ def data():
     return Segments.of([rng.integers(1, 99, size=10) for _ in range(32)], [5] * 32, [0] * 32)
 
 
-def fit(method, folder, *, seed=0, steps=15):
-    model = load_model(folder)
+def fit(method, family, *, seed=0, steps=15):
+    model = base_of(type(method), family)
     torch.manual_seed(seed)
     method.attach(model)
     log, _ = train(
@@ -86,7 +102,7 @@ class Life:
 @cache
 def life(method, family):
     """Train a method on a family's model, save, answer, detach; what follows is looked up."""
-    model, losses = fit(method(), folder_of(family))
+    model, losses = fit(method(), family)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     folder = Path(mkdtemp())
     method().save(model, folder)
@@ -129,7 +145,7 @@ def test_the_loss_falls(method, family):
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_the_first_forward_is_the_bases_own_where_the_method_says_so(method, family):
-    model = load_model(folder_of(family))
+    model = base_of(method, family)
     before = log_likelihoods(model, data())
     torch.manual_seed(1)  # not the seed that the base was drawn from
     method().attach(model)
@@ -139,13 +155,13 @@ def test_the_first_forward_is_the_bases_own_where_the_method_says_so(method, fam
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_a_frozen_base_is_bit_identical_after_training(method, family):
-    before = fingerprint(load_model(folder_of(family)))
+    before = fingerprint(base_of(method, family))
     assert (life(method, family).after == before) != method.changes_base
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_what_is_saved_and_loaded_predicts_the_same_to_the_bit(method, family):
-    model = load_model(folder_of(family))
+    model = base_of(method, family)
     method().load(model, life(method, family).folder)
     np.testing.assert_array_equal(
         log_likelihoods(model.eval(), data()), life(method, family).scores
@@ -154,18 +170,25 @@ def test_what_is_saved_and_loaded_predicts_the_same_to_the_bit(method, family):
 
 @pytest.mark.parametrize(("method", "family"), MERGED)
 def test_merged_into_the_base_it_predicts_the_same_within_rounding(method, family):
-    model = load_model(folder_of(family))
+    from transformers import AutoModelForCausalLM
+
+    model = base_of(method, family)
     method().load(model, life(method, family).folder)
     kinds = {type(m) for m in load_model(folder_of(family)).modules()}
     method().merge(model)
     assert {type(m) for m in model.modules()} == kinds
     found = log_likelihoods(model.eval(), data())
     np.testing.assert_allclose(found, life(method, family).scores, rtol=1e-4, atol=1e-4)
+    whole, out = Path(mkdtemp()), Path(mkdtemp())
+    load("smalltune.methods", "full")().save(model, whole)
+    export(folder_of(family), whole, out, base_name="", card=opening(whole, ""))
+    plain = AutoModelForCausalLM.from_pretrained(out)
+    np.testing.assert_allclose(log_likelihoods(plain.eval(), data()), found, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_saving_twice_gives_the_same_bytes(method, family):
-    model = load_model(folder_of(family))
+    model = base_of(method, family)
     method().load(model, life(method, family).folder)
     again = Path(mkdtemp())
     method().save(model, again)
@@ -178,15 +201,13 @@ def test_saving_twice_gives_the_same_bytes(method, family):
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_two_seeds_differ_and_one_seed_repeats(method, family):
-    prints = [
-        fingerprint(fit(method(), folder_of(family), seed=seed, steps=2)[0]) for seed in (0, 0, 1)
-    ]
+    prints = [fingerprint(fit(method(), family, seed=seed, steps=2)[0]) for seed in (0, 0, 1)]
     assert prints[0] == prints[1] != prints[2]
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_a_detached_method_leaves_nothing_behind(method, family):
-    model = load_model(folder_of(family))
+    model = base_of(method, family)
     own = {id(p) for p in model.parameters()}
     method().attach(model)
     added = [weakref.ref(p) for p in model.parameters() if id(p) not in own]
@@ -198,26 +219,35 @@ def test_a_detached_method_leaves_nothing_behind(method, family):
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
-def test_plain_transformers_or_peft_load_what_is_saved_in_their_form(method, family, tmp_path):
+def test_plain_transformers_or_peft_open_what_is_exported_or_its_card_says_no(
+    method, family, tmp_path
+):
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    found, base = life(method, family), folder_of(family)
-    files = {path.name for path in found.folder.iterdir()}
+    found, base, folder = life(method, family), folder_of(family), tmp_path / "out"
+    form = method().quantised()
+    told = plainly_loaded(form) if form else None
+    card = opening(found.folder, str(base), quantised=told, merges=hasattr(method, "merge"))
+    export(base, found.folder, folder, base_name=str(base), card=card)
     ids = torch.arange(20)[None]
-    if "adapter_config.json" in files:
-        plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), found.folder)
-    elif "model.safetensors" in files:
-        shutil.copytree(base, tmp_path / "saved")
-        shutil.copytree(found.folder, tmp_path / "saved", dirs_exist_ok=True)
-        plain = AutoModelForCausalLM.from_pretrained(tmp_path / "saved")
+    bits = {"quantization_config": BitsAndBytesConfig(**told)} if told else {}
+    if form_of(folder) == "peft":
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, **bits)
+        plain = PeftModel.from_pretrained(model, folder)
+        assert "PEFT opens this folder" in card and ("BitsAndBytesConfig" in card) == bool(form)
+    elif form_of(folder) == "transformers":
+        plain = AutoModelForCausalLM.from_pretrained(folder)
+        assert "Transformers opens this folder" in card
     else:
-        assert files <= {"trained.safetensors", "method.json", "adapter_model.safetensors"}
-        return  # stored in smalltune's own form, which neither of the two opens
+        assert "Neither Transformers nor PEFT opens this folder" in card
+        assert ("--merged" in card) == hasattr(method, "merge")
+        assert not (folder / "adapter_config.json").exists() and not [*folder.glob("model*")]
+        return
     with torch.no_grad():
         logits = plain.eval()(input_ids=ids).logits
         if found.logits is None:  # what the engine gives for the same tokens behind the front
-            ours = load_model(base)
+            ours = base_of(method, family)
             method().load(ours, found.folder)
             rows = Segments.of([ids[0].numpy()], [1], [0])
             wanted = logits[0, -20:-1].log_softmax(-1).gather(1, ids[0, 1:, None]).sum()

@@ -86,9 +86,17 @@ class Workshop:
         return found
 
 
+@pytest.fixture(scope="session")
+def fits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What methods said of models: the stores of one session ask once."""
+    return tmp_path_factory.mktemp("fits")
+
+
 @pytest.fixture
-def workshop(tmp_path: Path, tiny_folder: Path) -> Workshop:
+def workshop(tmp_path: Path, tiny_folder: Path, fits: Path) -> Workshop:
     """A study with every kind of method: two seeds, forty training rows, a tiny model."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "fits").symlink_to(fits)
     for name, count, start in (("train", 40, 0), ("dev", 12, 100), ("test", 20, 200)):
         lines = [json.dumps(row) + "\n" for row in rows(count, start)]
         (tmp_path / f"{name}.jsonl").write_text("".join(lines))

@@ -1,6 +1,7 @@
 """Asking twice costs nothing, and a larger question costs its difference."""
 
 import json
+import re
 
 import pytest
 
@@ -74,6 +75,14 @@ def test_kept_weights_can_be_exported_and_load_without_smalltune(workshop, tiny_
     AutoModelForCausalLM.from_pretrained(workshop.folder / "out-full")
     base = AutoModelForCausalLM.from_pretrained(tiny_folder)
     PeftModel.from_pretrained(base, workshop.folder / "out-lora")
+    target = workshop.folder / "merged"
+    done = workshop("export", "tiny/lora/own/1", str(target), "--merged")
+    assert done.returncode == 0, done.stderr
+    AutoModelForCausalLM.from_pretrained(target)
+    card = (target / "README.md").read_text()
+    assert "merged into the base" in card and "Transformers opens this folder" in card
+    for row in (r"\| test \| this model \|", r"\| test \| mean of 2 seeds \|"):
+        assert re.search(row + r" \d+\.\d \[\d+\.\d, \d+\.\d\] \|", card)
 
 
 def test_finished_work_moves_in_one_file_and_damage_is_refused(finished, tmp_path):

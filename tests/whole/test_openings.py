@@ -1,8 +1,12 @@
 """The test split is opened by final scoring only, and the store says how often."""
 
 import json
+from dataclasses import replace
 
-from smalltune.core.openings import openings
+import smalltune as st
+from smalltune.api.papers import stamp
+from smalltune.api.view import study_view
+from smalltune.core.openings import add, openings
 from smalltune.core.store import Store
 
 
@@ -20,6 +24,18 @@ def test_only_final_scores_open_test_and_a_second_run_opens_nothing(workshop):
     assert "test of own: opened twice by 2 scores of this study\n" in workshop("results").stdout
     plan = json.loads(workshop("plan", "--json").stdout)
     assert plan["opened"] == {"own": {"times": 2, "jobs": 2, "others": 0, "unrecorded": 0}}
+
+
+def test_a_paper_is_stale_once_somebody_else_opens_its_test_split(workshop):
+    workshop.write(methods={"majority": {"why": "A floor."}}, contrasts=[]).run()
+    store = Store(workshop.store)
+    study = st.load(workshop.study, store.root)
+    view = study_view(study.spec, study.locked)
+    before = stamp(study, view)
+    assert stamp(study, view) == before
+    (one,) = openings(store)
+    add(store, [replace(one, job="a" * 64)])
+    assert stamp(study, view) != before
 
 
 def test_looking_again_after_a_change_is_told_as_looking_from_outside(workshop):

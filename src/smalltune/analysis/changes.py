@@ -70,6 +70,7 @@ def elsewhere(results: Results, cell: tuple[str, str, str], other: str, metric: 
         items=parts[0].ids if parts else (),
         keys=tuple(part.key for part in parts),
         gaps=tuple(trial.id for trial in mine if trial not in here),
+        groups=results.groups(other, mine[0].also[other]["split"], parts[0].ids) if parts else (),
     )
 
 

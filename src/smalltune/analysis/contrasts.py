@@ -121,7 +121,8 @@ def contrast(
     values = rows(a, seeds).per_seed - rows(b, seeds).per_seed
     found = Spread(NAN, NAN, ())
     if seeds:
-        parts = [shares(rows(s, seeds).stats, s.metric.combine) for s in (a, b)]
+        groups = a.groups or b.groups
+        parts = [shares(rows(s, seeds).stats, s.metric.combine, groups) for s in (a, b)]
         found = spread(values, parts[0] - parts[1])
     estimate = _estimate(a, b, seeds, values, found, level, left_out)
     p = sign_flip(values)
@@ -226,6 +227,7 @@ def _estimate(
         per_seed=tuple(zip(seeds, values.tolist(), strict=True)),
         keys=tuple(dict.fromkeys((*a.keys, *b.keys))),
         gaps=left_out,
+        groups=len(set(a.groups or b.groups)),
     )
 
 

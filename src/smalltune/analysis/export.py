@@ -1,13 +1,14 @@
 """Export: the results as files that any other program reads.
 
 `scores.parquet`, `summary.json`, `examples.csv` and `errors.csv` hold answers only, so the same
-answers give the same bytes; times and memory, which never repeat, stand apart in `costs.parquet`.
+answers give the same bytes; times and memory, which never repeat, stand apart in `costs.parquet`,
+and those of tuning runs beside their answers in `tuning.parquet`.
 """
 
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.changes import change_rows, changes, stored_elsewhere
-from smalltune.analysis.contrasts import declared
+from smalltune.analysis.contrasts import Contrast, declared
 from smalltune.analysis.costs import Cost
 from smalltune.analysis.intervals import estimates
 from smalltune.analysis.qualitative import as_csv, error_rows, example_rows
 from smalltune.analysis.records import Scored, TrialRecord
 from smalltune.analysis.results import Results
 from smalltune.analysis.tables import contrast_rows
+from smalltune.analysis.tuning import Tuned
 from smalltune.core.store import disk_errors
 
 __all__ = ["summary", "write"]
@@ -35,6 +37,8 @@ def write(
 ) -> tuple[Path, ...]:
     """Write scores.parquet, costs.parquet, summary.json, examples.csv, errors.csv; return them.
 
+    Where hyperparameters were searched for, tuning.parquet too: one row per tuning run.
+
     scores.parquet has one row per trial, split and item: model, method, task, seed, split, item,
     gold, predicted, and a column per metric with the item's statistics: a number where there is
     one, else a list (macro-F1: true positives, false positives and false negatives per label).
@@ -46,7 +50,12 @@ def write(
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _parquet(folder / "scores.parquet", _score_table(results))
-        _parquet(folder / "costs.parquet", _cost_table(results))
+        _parquet(folder / "costs.parquet", _cost_table(results.costs))
+        tables = ["scores.parquet", "costs.parquet"]
+        (folder / "tuning.parquet").unlink(missing_ok=True)
+        if results.tuning:
+            _parquet(folder / "tuning.parquet", _tuning_table(results))
+            tables.append("tuning.parquet")
         texts = {
             "summary.json": _text(summary(results)),
             "examples.csv": as_csv(example_rows(results)),
@@ -54,17 +63,24 @@ def write(
         }
         for name, text in texts.items():
             _whole(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
-    return tuple(folder / name for name in ("scores.parquet", "costs.parquet", *texts))
+    return tuple(folder / name for name in (*tables, *texts))
 
 
 def summary(results: Results) -> dict[str, Any]:
     """Return estimates and contrasts as JSON, with their keys and what is missing; NaN is null.
 
-    `also` has the answers to other tasks (see `changes`), where there are any.
+    `learning` has each trained trial's loss on dev beside the base's, and whether it has learned.
+    `tuning` has the budget of each method, without its seconds, and what each search chose; a
+    contrast has as `tuning_trials` how many runs its two sides were tuned with there. `also` has
+    the answers to other tasks (see `changes`), where there are any.
     """
     dev_and_test = [e for split in results.splits for e in estimates(results, split)]
     contrasts = [
-        {**row, "differences": [list(pair) for pair in one.differences]}
+        {
+            **row,
+            "differences": [list(pair) for pair in one.differences],
+            "tuning_trials": [_tried(results, one, method) for method in (one.a, one.b)],
+        }
         for found in [declared(results)]
         for row, one in zip(contrast_rows(found), found, strict=True)
     ]
@@ -76,6 +92,8 @@ def summary(results: Results) -> dict[str, Any]:
         "estimates": [asdict(one) for one in dev_and_test],
         "contrasts": contrasts,
         **({"also": also} if also else {}),
+        "learning": [asdict(one) for one in results.learning],
+        "tuning": {"budgets": _budgets(results), "searches": [_search(s) for s in results.tuning]},
     }
     cleaned: dict[str, Any] = _defined(plain)
     return cleaned
@@ -84,12 +102,18 @@ def summary(results: Results) -> dict[str, Any]:
 def _score_table(results: Results) -> Any:
     import pyarrow as pa
 
-    parts = [_scored(t, split, results.scored(t, split)) for t, split in results.stored()]
-    parts += [_scored(t, f"also {o}", scored) for t, o, scored in stored_elsewhere(results)]
+    parts = []
+    for trial, split in results.stored():
+        scored = results.scored(trial, split)
+        groups = results.groups(trial.task, split, scored.ids)
+        parts.append(_scored(trial, split, scored, groups))
+    for trial, other, scored in stored_elsewhere(results):
+        groups = results.groups(other, trial.also[other]["split"], scored.ids)
+        parts.append(_scored(trial, f"also {other}", scored, groups))
     return pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
 
 
-def _scored(trial: TrialRecord, split: str, scored: Scored) -> Any:
+def _scored(trial: TrialRecord, split: str, scored: Scored, groups: Sequence[str]) -> Any:
     import pyarrow as pa
 
     many = len(scored.ids)
@@ -105,6 +129,8 @@ def _scored(trial: TrialRecord, split: str, scored: Scored) -> Any:
     columns["seed"] = pa.array([trial.seed] * many, pa.int64())
     columns["split"] = pa.array([split] * many, pa.string())
     columns["item"] = pa.array(scored.ids, pa.string())
+    if groups:
+        columns["group"] = pa.array([group.lstrip("\0") for group in groups], pa.string())
     columns["gold"] = pa.array([str(label) for label in scored.gold], pa.string())
     columns["predicted"] = pa.array([str(label) for label in scored.predicted], pa.string())
     for name, stats in scored.stats.items():
@@ -113,18 +139,65 @@ def _scored(trial: TrialRecord, split: str, scored: Scored) -> Any:
     return pa.table(columns)
 
 
-def _cost_table(results: Results) -> Any:
+def _cost_table(costs: Sequence[Cost]) -> Any:
     import pyarrow as pa
 
     types: dict[Any, Any] = {str: pa.string(), float: pa.float64(), int | None: pa.int64()}
     columns = {
         field.name: pa.array(
-            [getattr(cost, field.name) for cost in results.costs],
+            [getattr(cost, field.name) for cost in costs],
             types.get(field.type, pa.list_(pa.string())),
         )
         for field in fields(Cost)
     }
     return pa.table(columns)
+
+
+def _tuning_table(results: Results) -> Any:
+    """Return one row per tuning run: what it tried (`options` as JSON), its score and its cost."""
+    import pyarrow as pa
+
+    rows = [(one, run) for one in results.tuning for run in one.runs]
+    told = {
+        "place": ([run.trial for _, run in rows], pa.int64()),
+        "options": ([json.dumps(run.options, sort_keys=True) for _, run in rows], pa.string()),
+        "learning_rate": ([run.options.get("learning_rate") for _, run in rows], pa.float64()),
+        "metric": ([one.metric for one, _ in rows], pa.string()),
+        "score": ([run.score for _, run in rows], pa.float64()),
+        "chosen": ([run.chosen for _, run in rows], pa.bool_()),
+        "extended": ([run.extended for _, run in rows], pa.bool_()),
+    }
+    table = _cost_table([run.cost for _, run in rows])
+    for at, (name, (values, kind)) in enumerate(told.items(), 5):  # after trial, ..., seed
+        table = table.add_column(at, name, pa.array(values, kind))
+    return table
+
+
+def _budgets(results: Results) -> list[dict[str, Any]]:
+    clocks = ("seconds", "cpu_seconds")
+    return [{n: v for n, v in asdict(b).items() if n not in clocks} for b in results.budgets]
+
+
+def _search(one: Tuned) -> dict[str, Any]:
+    chosen = one.chosen
+    return {
+        **{name: value for name, value in vars(one).items() if name != "runs"},
+        "runs": len(one.runs),
+        "extended": one.extended,
+        "chosen": chosen and {"place": chosen.trial, "options": dict(chosen.options),
+                              "score": chosen.score},
+        "keys": one.keys,
+    }  # fmt: skip
+
+
+def _tried(results: Results, one: Contrast, method: str) -> int:
+    """Return how many runs a method was tuned with where a contrast stands; 0 is none."""
+    at = one.estimate
+    return sum(
+        len(each.runs)
+        for each in results.tuning
+        if (each.method, each.task) == (method, at.task) and each.model in (at.model, "-")
+    )
 
 
 def _parquet(path: Path, table: Any) -> None:

@@ -7,6 +7,12 @@ holds the interaction once. A metric that is no mean (macro-F1) is made one by t
 f(s) the value for seed s and f(s, -i) the same without item i, n f(s) - (n-1) f(s, -i) is the
 item's share in it (Tukey 1958; Efron and Stein 1981).
 
+Questions about one passage, or passages of one article, are right and wrong together: such items
+were drawn as a group, so a group is left out as a whole and counts as one (Miller 2024; the
+delete-one-group jackknife of cluster sampling). Simulated with 6 seeds and 12 or 40 groups of 2 to
+30 items that share a third of their variance, this covered 93 to 96 %; items taken for independent
+covered 64 % where seeds differ little and 91 % where they differ most.
+
 The degrees of freedom are Satterthwaite's (1946), and a metric with two bounds gets Wilson's (1927)
 interval at the effective number of items, which never leaves the bounds. The rival is the
 two-level ("pigeonhole") percentile bootstrap: Owen (2007), Sellam et al. (2022). Simulated with 6
@@ -19,7 +25,7 @@ numbers. With 2 or 3 seeds that differ much it covers 88 to 93 %: such studies n
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +59,7 @@ class Estimate:
     `levels` says which sources of chance the interval covers. `se` is the standard error over
     those, `sd` the standard deviation of `per_seed` alone, `seeds` counts the seeds (0 for a
     method without a seed axis), `keys` are the scores behind it, `gaps` the trials not there.
+    `groups` counts the groups that the items belong to, 0 where each stands by itself.
     """
 
     model: str
@@ -73,6 +80,13 @@ class Estimate:
     per_seed: tuple[tuple[int | None, float], ...]
     keys: tuple[str, ...]
     gaps: tuple[str, ...]
+    groups: int = 0
+
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """What the interval covers, in words."""
+        what = "groups of items" if self.groups else "items"
+        return tuple(what if level == "items" else level for level in self.levels)
 
 
 @np.errstate(invalid="ignore")  # an infinite loss has no spread: NaN, without a warning
@@ -83,10 +97,12 @@ def estimate(sample: Sample, level: float = LEVEL) -> Estimate:
     that does not vary at all has no interval unless it lies on one of the metric's bounds.
     """
     values = sample.per_seed
-    seeds, items = len(sample.seeds), len(sample.items)
+    seeds, items, groups = len(sample.seeds), len(sample.items), len(set(sample.groups))
     value = float(values.mean()) if seeds else NAN
-    found = spread(values, shares(sample.stats, sample.metric.combine)) if seeds else _NOTHING
-    low, high = interval(value, found, items, level, sample.metric.bounds)
+    found = _NOTHING
+    if seeds:
+        found = spread(values, shares(sample.stats, sample.metric.combine, sample.groups))
+    low, high = interval(value, found, groups or items, level, sample.metric.bounds)
     return Estimate(
         model=sample.model,
         method=sample.method,
@@ -106,6 +122,7 @@ def estimate(sample: Sample, level: float = LEVEL) -> Estimate:
         per_seed=tuple(zip(sample.seeds, values.tolist(), strict=True)),
         keys=sample.keys,
         gaps=sample.gaps,
+        groups=groups,
     )
 
 
@@ -118,20 +135,29 @@ def estimates(results: Results, split: str = "test", level: float = LEVEL) -> tu
     )
 
 
-def shares(stats: Stats, combine: Callable[[Stats], Stats]) -> Stats:
+def shares(stats: Stats, combine: Callable[[Stats], Stats], groups: Sequence[str] = ()) -> Stats:
     """Return each item's share in the value of each seed, [seeds, items], by the jackknife.
 
     `stats` is [seeds, items, k]. For a metric that is a mean the shares are the items' own values;
-    for any other their mean is the value, less the jackknife's estimate of its bias.
+    for any other their mean is the value, less the jackknife's estimate of its bias. With `groups`,
+    a name for each item, they are the shares of the groups, [seeds, groups].
     """
     items = stats.shape[1]
     if items < 2:
         return np.asarray(combine(stats), dtype=np.float64)
+    place = np.unique(groups, return_inverse=True)[1] if len(groups) else np.arange(items)
+    sizes = np.bincount(place)
+    units = len(sizes)
+    if units < 2:
+        return np.asarray(combine(stats.mean(axis=1)), dtype=np.float64)[:, None]
     rows = []
     for one in stats:  # seed by seed: memory stays that of one score
-        total = one.sum(axis=0)
-        without = combine((total - one) / (items - 1))
-        rows.append(items * combine(total / items) - (items - 1) * without)
+        total, sums = one.sum(axis=0), one
+        if units < items:
+            sums = np.zeros((units, one.shape[1]))
+            np.add.at(sums, place, one)
+        without = combine((total - sums) / (items - sizes)[:, None])
+        rows.append(units * combine(total / items) - (units - 1) * without)
     return np.stack(rows)
 
 
@@ -166,7 +192,8 @@ def interval(
     """Return the ends of the interval; both are NaN where it is undefined.
 
     With two finite bounds it is Wilson's at the number of independent items that would give this
-    variance. On a bound (every answer right) there is no variance, and the items count as they are.
+    variance. On a bound (every answer right) there is no variance, and the items, or the groups
+    that they belong to, count as they are.
     """
     from scipy.special import stdtrit
 

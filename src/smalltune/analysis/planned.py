@@ -19,7 +19,7 @@ class Planned:
     """
 
     def __init__(self, store: Store, record: Mapping[str, Any]):
-        """Take the store and the plan record (`study`, `trials`, and `analysis` if declared).
+        """Take the store and the plan record: `study`, `trials`, `tuning` and `analysis` if any.
 
         `record["analysis"]` holds what the study declares about its analysis: `primary`, `metrics`,
         `contrasts`, `alpha`, `sesoi`, and `base`, the method that asks the base as it is; each may
@@ -28,6 +28,7 @@ class Planned:
         self.store, self.study = store, str(record["study"])
         self.declared: Mapping[str, Any] = record.get("analysis") or {}
         self.trials = tuple(_trial(row) for row in record["trials"])
+        self.searches: tuple[Mapping[str, Any], ...] = tuple(record.get("tuning") or ())
 
     @property
     def methods(self) -> tuple[str, ...]:

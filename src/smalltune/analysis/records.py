@@ -16,8 +16,9 @@ class TrialRecord:
     """A trial as the plan record names it: its place in the study and the keys of its answers.
 
     `model` is "-" for a method that uses no model, `seed` None for one that uses no seed;
-    `predict` and `score` map a split to a key. `tokens` is None for a method without a model, and
-    in records written before it was kept.
+    `predict` and `score` map a split to a key, `loss` is the key of the likelihood of dev's
+    references, where it is asked for. `tokens` is None for a method without a model, and in records
+    written before it was kept.
 
     `also` has, by the name of another task that the same trained thing answered, the split and the
     keys of data, tokens, predictions and score; `learned` the task it was trained on with the keys
@@ -35,6 +36,7 @@ class TrialRecord:
     predict: Mapping[str, str]
     score: Mapping[str, str]
     tokens: str | None = None
+    loss: str | None = None
     also: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     learned: Mapping[str, str] = field(default_factory=dict)
     built: Sequence[str] = ()
@@ -92,6 +94,8 @@ class Sample:
     """The per-item statistics of one method on one task: an array [seeds, items, k].
 
     `gaps` names the trials that are planned and not there; their seeds are not in `seeds`.
+    `groups` names for each item what it belongs to (an article, a passage), so that items of one
+    group are not independent of each other; () where each stands by itself.
     """
 
     model: str
@@ -104,6 +108,7 @@ class Sample:
     items: tuple[str, ...]
     keys: tuple[str, ...]
     gaps: tuple[str, ...]
+    groups: tuple[str, ...] = ()
 
     @property
     def seeded(self) -> bool:

@@ -4,7 +4,7 @@ Nothing here runs, trains or guesses. What a plan names and the store does not h
 gap is carried along by name until it is printed: a mean over five of six seeds must say so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -13,8 +13,10 @@ import numpy as np
 
 from smalltune.analysis.alike import check_metric, same_items
 from smalltune.analysis.costs import Cost, Spent, cost, mixtures, spent
+from smalltune.analysis.learning import Learned, learned
 from smalltune.analysis.planned import Planned
 from smalltune.analysis.records import Prediction, Sample, Scored, TokenFacts, TrialRecord
+from smalltune.analysis.tuning import Budget, Tuned, budgets, tuned
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import load, nearest
 from smalltune.core.store import Store
@@ -124,7 +126,23 @@ class Results(Planned):
             items=parts[0].ids if parts else (),
             keys=tuple(part.key for part in parts),
             gaps=tuple(trial.id for trial in trials if trial not in here),
+            groups=self.groups(task, split, parts[0].ids) if parts else (),
         )
+
+    def groups(self, task: str, split: str, items: Sequence[str]) -> tuple[str, ...]:
+        """Return what each item belongs to, in their order; () where each stands by itself.
+
+        An item without a group is a group of its own. Raises DataError where the prepared rows lack
+        an item.
+        """
+        known = any(trial.reads.get(task, (None, None))[0] for trial in self.trials)
+        if not (known and self.data_facts(task)["splits"].get(split, {}).get("groups")):
+            return ()
+        rows = self._texts_of(self._data(task), split)
+        if lost := [item for item in items if item not in rows]:
+            raise DataError(f"{task}: the {split} data has no item {lost[0]!r}: run again")
+        named = tuple(rows[item].get("group") or f"\0{item}" for item in items)
+        return named if len(set(named)) < len(named) else ()
 
     # Beside the scores
 
@@ -142,6 +160,21 @@ class Results(Planned):
     def mixed(self) -> tuple[str, ...]:
         """One line for each of device, precision and library versions that is not the same."""
         return mixtures(self.store, self.trials)
+
+    @cached_property
+    def tuning(self) -> tuple[Tuned, ...]:
+        """The searches for hyperparameters, with what is stored of them; () where none was."""
+        return tuned(self.store, self.searches)
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """What tuning took of each method: runs, steps, tokens, seconds."""
+        return budgets(self.tuning)
+
+    @cached_property
+    def learning(self) -> tuple[Learned, ...]:
+        """Each trained trial's loss on dev beside the base's, and whether it has learned."""
+        return learned(self.store, self.trials)
 
     def predictions(self, id: str, split: str) -> tuple[Prediction, ...]:
         """Return a trial's predictions joined with the rows of the data, in the task's order."""
@@ -220,7 +253,9 @@ class Results(Planned):
         return found
 
     def _rows(self, trial: TrialRecord, split: str) -> dict[str, dict[str, Any]]:
-        key = trial.data or self._data(trial.task)
+        return self._texts_of(trial.data or self._data(trial.task), split)
+
+    def _texts_of(self, key: str, split: str) -> dict[str, dict[str, Any]]:
         if (key, split) not in self._texts:
             rows = self.store.read_lines(key, f"{split}.jsonl")
             self._texts[key, split] = {row["id"]: row for row in rows}

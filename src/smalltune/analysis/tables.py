@@ -39,7 +39,7 @@ def scores(results: Results, split: str = "test", level: float = LEVEL) -> list[
         row |= {
             "seeds": any_one.seeds if any_one else 0,
             "items": any_one.items if any_one else 0,
-            "covers": " and ".join(any_one.levels) if any_one else "",
+            "covers": " and ".join(any_one.covers) if any_one else "",
             "trainable_parameters": _agreed([sizes[id] for id in mine]),
             "gaps": any_one.gaps if any_one else tuple(mine),
             "estimates": found,
@@ -85,7 +85,7 @@ def contrast_rows(contrasts: tuple[Contrast, ...]) -> list[dict[str, Any]]:
             "difference": one.estimate.value,
             "low": one.estimate.low,
             "high": one.estimate.high,
-            "covers": " and ".join(one.estimate.levels),
+            "covers": " and ".join(one.estimate.covers),
             "seeds": one.estimate.seeds,
             "p": one.p,
             "smallest_p": one.smallest_p,

@@ -2,13 +2,19 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from smalltune.analysis.intervals import LEVEL, estimate
+from smalltune.analysis.tables import text
 from smalltune.api.trials import StudyTrial
 from smalltune.api.view import answers_of
+from smalltune.core.errors import StudyError
 from smalltune.core.plugins import load
-from smalltune.models.export import export
+from smalltune.models.export import export, form_of, opening
 from smalltune.models.sources import locate
 from smalltune.runner.fetching import fetch
 
@@ -29,12 +35,18 @@ tags: [smalltune]
 ---
 # {id}
 
-{method} of `{base}` on the task `{task}`, made by smalltune's study *{title}*.
+{method} of `{base}` on the task `{task}`, made by smalltune's study *{title}*.{merged}
 
-| split | {metrics} |
-|---|{rules}
+| split | of | {metrics} |
+|---|---|{rules}
 {rows}
 
+In brackets: the {level} % interval, over the items for this model, over seeds and items for all
+seeds.
+
+## Opening it
+
+{opening}
 Training options:
 
 ```json
@@ -47,13 +59,14 @@ Training options:
 
 {asked}
 {prompt}
-One seed of several: the study's paper has the mean over seeds and its interval. The licences of the
-base model and of the data apply.
+The licences of the base model and of the data apply.
 """
 
 ASKED = {
     "labels": "It was trained to answer the prompt with the word of the right label, one of "
     "{words}; other words after the prompt mean nothing.",
+    "written labels": "It was trained to answer the prompt by writing the word of the right label, "
+    "one of {words}; a text that begins with none of them is no answer.",
     "choices": "It was trained to answer the prompt with the right one of an item's own choices; "
     "what counts is which of them it finds likeliest.",
     "text": "It was trained to answer the prompt with a text of at most {longest} tokens and to "
@@ -65,45 +78,87 @@ ASKED = {
 """What a model of a task does, by how it answers (see `answers_of`)."""
 
 
-def export_trial(study: "Study", trial: StudyTrial, folder: Path) -> None:
+def export_trial(study: "Study", trial: StudyTrial, folder: Path, *, merged: bool = False) -> None:
     """Write the trial's trained weights, the base's tokeniser and a model card into `folder`.
 
-    An adapter on a model that the study itself made, by what the method comes `after`, has that
-    model beside it.
+    With `merged` what was trained is added to the base, and the whole model is written. An adapter
+    on a model that the study itself made, by what the method comes `after`, has that model beside
+    it. Raises StudyError where the method cannot be merged.
     """
     train = trial.trial.job("train")
     weights = trial.weights()
     assert train is not None
+    method = _method(train)
+    if merged and not hasattr(method, "merge") and form_of(weights) != "transformers":
+        raise StudyError(
+            f"{trial.id}: {method.title} cannot be merged into the base, as it adds what the "
+            "base's own weights cannot say: leave `--merged` out"
+        )
     source = str(train.sources["model"])
     reader = trial.trial.job("tokens")
-    fetch([reader] if reader else [], study.locked, lambda what: None)
+    fetch([job for job in (reader, train if merged else None) if job], study.locked, _silently)
     base = locate(source)
     name, commit = str(base), None
     if start := train.inputs.get("base"):
         base, name = study.store.path(start.key) / "model", str((folder / BASE).resolve())
     elif source.startswith("hub:"):
         name, _, commit = source.removeprefix("hub:").partition("@")
-    card = _card(study, trial, name, weights)
-    export(base, weights, folder, base_name=name, revision=commit, card=card)
-    if start and (weights / "adapter_config.json").is_file():
-        shutil.copytree(base, folder / BASE)
+    with TemporaryDirectory() as draft:
+        if merged and form_of(weights) != "transformers":
+            weights = _merge(train, method, base, weights, Path(draft))
+        card = _card(study, trial, method, name, commit, weights, merged=bool(merged))
+        export(base, weights, folder, base_name=name, revision=commit, card=card)
+        if start and form_of(weights) != "transformers":
+            shutil.copytree(base, folder / BASE)
 
 
-def _card(study: "Study", trial: StudyTrial, base: str, weights: Path) -> str:
+def _silently(what: str) -> None:
+    """What is told of fetching: nothing."""
+
+
+def _method(train: Any) -> Any:
+    return load("smalltune.methods", train.spec["method"]["name"])(
+        **train.spec["method"]["options"]
+    )
+
+
+def _merge(train: Any, method: Any, base: Path, weights: Path, out: Path) -> Path:
+    """Write the base with what was trained added to it, in float32; return the folder."""
+    from smalltune.engine.quantised import quantise
+    from smalltune.methods.full import Full
+    from smalltune.models.loading import load_model
+
+    stored = train.spec.get("base_dtype", "float32")
+    scheme = "path" if "base" in train.inputs else str(train.sources["model"]).partition(":")[0]
+    model = load_model(base, scheme=scheme, seed=train.spec["seed"], dtype=stored).float()
+    if form := method.quantised():
+        quantise(model, form)
+    method.load(model, weights)
+    method.merge(model)
+    Full().save(model, out)
+    return out
+
+
+def _card(
+    study: "Study",
+    trial: StudyTrial,
+    trained: Any,
+    base: str,
+    commit: str | None,
+    weights: Path,
+    *,
+    merged: bool,
+) -> str:
     train = trial.trial.job("train")
     assert train is not None
     task = next(t for t in study.spec.tasks if t.name == trial.trial.task)
     method = next(m for m in study.spec.methods if m.name == trial.trial.method)
     metrics = [load("smalltune.metrics", name) for name in study.spec.metrics_of(task)]
-    reader, rows = trial.trial.job("tokens"), []
-    for split in trial.trial.evaluations:
-        values = trial.scores(split) if trial.done else {}
-        cells = [_printed(values.get(m.name), percent=m.percent) for m in metrics]
-        rows.append(f"| {split} | {' | '.join(cells)} |")
+    reader = trial.trial.job("tokens")
     options = {**train.spec["method"]["options"], **train.spec["training"]}
-    adapter = (weights / "adapter_config.json").is_file()
+    titles = [f"{metric.title} (%)" if metric.percent else metric.title for metric in metrics]
     return CARD.format(
-        library="peft" if adapter else "transformers",
+        library=form_of(weights),
         base=base,
         id=trial.id,
         method=method.said.title,
@@ -111,12 +166,46 @@ def _card(study: "Study", trial: StudyTrial, base: str, weights: Path) -> str:
         about=_about(task),
         asked=_asked(task.task),
         title=study.spec.title,
-        metrics=" | ".join(metric.title for metric in metrics),
+        merged=" What was trained is merged into the base." if merged else "",
+        metrics=" | ".join(titles),
         rules="---|" * len(metrics),
-        rows="\n".join(rows),
+        rows="\n".join(_rows(study, trial, metrics)),
+        level=f"{100 * LEVEL:g}",
+        opening=opening(
+            weights,
+            base,
+            revision=commit,
+            quantised=_bits(trained),
+            merges=hasattr(trained, "merge"),
+        ),
         options=json.dumps(options, indent=1, sort_keys=True),
         prompt=_prompt(task.task, chat=bool(reader and reader.spec["chat"])),
     )
+
+
+def _bits(method: Any) -> dict[str, Any] | None:
+    from smalltune.engine.quantised import plainly_loaded
+
+    return plainly_loaded(method.quantised()) if method.quantised() else None
+
+
+def _rows(study: "Study", trial: StudyTrial, metrics: list[Any]) -> Iterator[str]:
+    """Yield the scores on each split with their intervals: of this model, and of all seeds."""
+    one, results = trial.trial, study.results()
+    for split in one.evaluations:
+        mine, all_of_them, seeds = [], [], 0
+        for metric in metrics:
+            sample = results.sample(one.model, one.method, one.task, split, metric.name)
+            here = [place for place, seed in enumerate(sample.seeds) if seed == one.seed]
+            alone = replace(
+                sample, seeds=tuple(sample.seeds[i] for i in here), stats=sample.stats[here]
+            )
+            seeds = len(sample.seeds)
+            mine.append(text(estimate(alone), percent=metric.percent))
+            all_of_them.append(text(estimate(sample), percent=metric.percent))
+        yield f"| {split} | this model | {' | '.join(mine)} |"
+        if seeds > 1:
+            yield f"| {split} | mean of {seeds} seeds | {' | '.join(all_of_them)} |"
 
 
 def _about(task: "TaskSpec") -> str:
@@ -143,9 +232,3 @@ def _prompt(task: Any, *, chat: bool) -> str:
     shown = json.dumps({**options, "prompt": task.template}, indent=1, ensure_ascii=False)
     turn = "It stands in the model's chat template, as the user's turn.\n\n" if chat else ""
     return f"\n{turn}```json\n{shown}\n```\n"
-
-
-def _printed(value: float | None, *, percent: bool) -> str:
-    if value is None:
-        return ""
-    return f"{100 * value:.1f} %" if percent else f"{value:.3f}"

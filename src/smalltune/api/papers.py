@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from smalltune.api.study import Study
     from smalltune.paper.build import PaperReport
 
-__all__ = ["bundle", "paper"]
+__all__ = ["bundle", "paper", "stamp"]
 
-WRITERS = ("paper", "analysis", "metrics", "api")
+WRITERS = ("paper", "analysis", "metrics", "measures", "api")
 """The rooms whose source decides what a paper says."""
 
 
@@ -34,15 +34,13 @@ def paper(study: "Study") -> "PaperReport":
     folder = study.folder / "paper"
     if not any(True for _ in results.stored()):
         raise StudyError(f"nothing of {study.name} is stored yet: `smalltune run` comes first")
-    stamp, note = _stamp(study, view), study.store.root / "papers" / f"{study.name}.json"
-    before = _before(note, stamp, folder)
+    now, note = stamp(study, view), study.store.root / "papers" / f"{study.name}.json"
+    before = _before(note, now, folder)
     if before is not None:
         return PaperReport(**{**before, "folder": folder, "pdf": _pdf(folder)})
     report = build(view, results, folder)
     note.parent.mkdir(exist_ok=True)
-    write_json(
-        note, {"stamp": stamp, "files": _digests(_outputs(folder)), "report": _plain(report)}
-    )
+    write_json(note, {"stamp": now, "files": _digests(_outputs(folder)), "report": _plain(report)})
     return report
 
 
@@ -57,8 +55,9 @@ def bundle(study: "Study") -> Path:
     return target
 
 
-def _stamp(study: "Study", view: Any) -> str:
+def stamp(study: "Study", view: Any) -> str:
     """Return the digest of everything that a paper is made from."""
+    from smalltune.analysis.openings import opened
     from smalltune.paper.latex import find_engine
 
     package = Path(__file__).parents[1]
@@ -69,6 +68,7 @@ def _stamp(study: "Study", view: Any) -> str:
         {
             "view": json.loads(json.dumps(asdict(view), default=str)),
             "record": study.record(),
+            "opened": {task: asdict(one) for task, one in opened(study.results()).items()},
             "stored": [job.key for job in plan.jobs() if study.store.known(job.key)],
             "source": {
                 str(p): file_digest(p) for p in sources if p.suffix != ".pyc" and p.is_file()

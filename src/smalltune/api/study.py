@@ -81,6 +81,16 @@ class Study:
         lock, self.warnings = lock_in_force(self.spec)
         return lock
 
+    @cached_property
+    def checked(self) -> tuple[str, ...]:
+        """Remarks on a look ahead, before anything runs: does each method fit each model?
+
+        Raises StudyError with the line of each that does not.
+        """
+        from smalltune.planning.fits import check_fits
+
+        return tuple(check_fits(self.spec, self.locked, self.store, self.plan()))
+
     # Making numbers
 
     def lock(self) -> Lock:
@@ -106,7 +116,7 @@ class Study:
         backend: "Backend | None" = None,
         tell: "Callable[[Event], None]" = lambda event: None,
     ) -> "Report":
-        """Run what is missing; asking again runs nothing.
+        """Run what is missing; asking again runs nothing. First of all the study is `checked`.
 
         `until` ends early, after the stage `prepare`, `tokens`, `train` or `predict`. A `backend`
         of one's own is left open; the local one is closed.
@@ -117,7 +127,7 @@ class Study:
         stages = ["prepare", "tokens", "train", "predict"]
         if until is not None and until not in stages:
             raise StudyError(f"no stage {until!r} to run until. {nearest(until, stages)}")
-        lock = self.locked
+        lock, _ = self.locked, self.checked
         place = backend or Local(
             self.store, workers=workers, threads=threads, checkpoint_seconds=checkpoint_seconds
         )
@@ -187,9 +197,12 @@ class Study:
         """Return one trial by its id, or by as many coordinates as tell it apart."""
         return find_trial(self.trials(), id, model=model, method=method, task=task, seed=seed)
 
-    def export(self, id: str, folder: Path | str) -> Path:
-        """Write a trained model's folder; its weights must have been kept (`keep_weights`)."""
+    def export(self, id: str, folder: Path | str, *, merged: bool = False) -> Path:
+        """Write a trained model's folder; its weights must have been kept (`keep_weights`).
+
+        With `merged` the whole model, what was trained added to the base.
+        """
         from smalltune.api.exports import export_trial
 
-        export_trial(self, self.trial(id), Path(folder))
+        export_trial(self, self.trial(id), Path(folder), merged=merged)
         return Path(folder)

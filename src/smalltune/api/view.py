@@ -33,7 +33,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         title=study.title,
         questions=study.questions,
         models=tuple(_model(model, lock) for model in study.models if asked),
-        tasks=tuple(_task(task, lock, study) for task in study.tasks),
+        tasks=tuple(_task(study, task, lock) for task in study.tasks),
         methods=tuple(_method(method) for method in study.methods),
         seeds=study.seeds,
         contrasts=tuple(ContrastView(**asdict(contrast)) for contrast in study.contrasts),
@@ -43,6 +43,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         author=study.author,
         training=study.training,
         tuned=any(method.candidates for method in study.methods),
+        extend=study.extend,
         keywords=study.keywords,
         folder=study.folder,
         text=text if text.is_dir() else None,
@@ -64,7 +65,7 @@ def _model(model: ModelSpec, lock: Lock) -> ModelView:
     )
 
 
-def _task(task: TaskSpec, lock: Lock, study: StudySpec) -> TaskView:
+def _task(study: StudySpec, task: TaskSpec, lock: Lock) -> TaskView:
     object_, locked = task.task, lock.tasks[task.name]
     options = {**object_.data_options(), **object_.prompt_options()}
     decoding = object_.decoding_options()
@@ -91,6 +92,7 @@ def _task(task: TaskSpec, lock: Lock, study: StudySpec) -> TaskView:
         also=task.also,
         trained=task.trained,
         met=any(meets(method, task) for method in study.methods),
+        selects=study.selects_by(task),
         **_said(task.said),
     )
 
@@ -103,7 +105,7 @@ def answers_of(task: Any) -> str:
     if "beams" in decoding:
         return "text"
     if getattr(task, "labels", {}):
-        return "labels"
+        return "written labels" if decoding.get("answered") == "written" else "labels"
     return "likelihood" if "prompt" in task.prompt_fields else "running text"
 
 
@@ -139,6 +141,7 @@ def _method(method: MethodSpec) -> MethodView:
         after=method.after,
         tuned=method.tune,
         candidates=len(method.candidates),
+        ranges=method.ranges,
         cite=method.said.citation,
     )
 

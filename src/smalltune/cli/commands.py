@@ -1,5 +1,6 @@
 """The verbs, in the order in which a study meets them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -74,12 +75,12 @@ def plan(
     from smalltune.cli.show import plan_record, print_plan
 
     one = open_study(study, store, changes)
-    found = one.status()
+    remarks, found = one.checked, one.status()
     if json:
         print_json(plan_record(one, found))
     else:
         print_plan(one, found)
-    _warn(one.warnings)
+    _warn(one.warnings, remarks)
 
 
 @app.command()
@@ -104,8 +105,8 @@ def run(
     from smalltune.cli.live import watch
 
     one = open_study(study, store, changes)
-    _ = one.locked
-    _warn(one.warnings)
+    remarks = one.checked
+    _warn(one.warnings, remarks)
     with watch(quiet=json) as tell:
         report = one.run(
             workers=workers,
@@ -199,11 +200,14 @@ def export(
     study: StudyAt,
     trial: Annotated[str, typer.Argument(help="A trial's id: model/method/task/seed.")],
     folder: Annotated[Path, typer.Argument(help="Where the model's folder shall be.")],
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Add what was trained to the base: a whole model.")
+    ] = False,
     store: StoreAt = None,
     json: AsJson = False,
 ) -> None:
-    """Write a trained model in the layout that Transformers or PEFT read."""
-    written = open_study(study, store).export(trial, folder)
+    """Write a trained model with its card, in the layout that Transformers or PEFT read."""
+    written = open_study(study, store).export(trial, folder, merged=merged)
     if json:
         print_json({"folder": str(written)})
     else:
@@ -227,6 +231,8 @@ def doctor(store: StoreAt = None, json: AsJson = False) -> bool:
     return all(finding.ok or not finding.needed for finding in findings)
 
 
-def _warn(warnings: list[str]) -> None:
+def _warn(warnings: list[str], remarks: Sequence[str]) -> None:
     for warning in warnings:
         say(f"note: {warning} (`smalltune lock STUDY` takes the present state)")
+    for remark in remarks:
+        say(f"note: {remark}")

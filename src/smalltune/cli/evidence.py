@@ -16,6 +16,7 @@ WIDE = 60
 KINDS = {
     "generation": "generation, a text to be written for each text",
     "instructions": "instructions with their answers, judged by held-out answers",
+    "language_modelling": "language modelling, every token predicted from those before it",
     "multiple_choice": "multiple choice, one of each row's own choices",
 }
 """What is asked, where it is not one of a few labels."""

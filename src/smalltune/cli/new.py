@@ -23,6 +23,7 @@ OTHERS = {
     "classification": "text=... label=... id=none",
     "generation": "text=... target=... id=none",
     "instructions": "text=... target=... or label=...",
+    "language_modelling": "text=... target=... or label=...",
     "multiple_choice": "text=... choices=... label=... id=none",
 }
 """What may be typed instead of yes, by the kind of task that was guessed."""
@@ -47,7 +48,9 @@ class _Given:
 @verb
 def new(
     name: Annotated[str, typer.Argument(help="The study's name, or the folder it shall have.")],
-    data: Annotated[Path | None, typer.Option(help="A table of your own.", readable=False)] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A table of your own, or a text.", readable=False)
+    ] = None,
     text: Annotated[
         list[str] | None,
         typer.Option(help="Its column of texts; twice for two [default: guessed]."),

@@ -81,6 +81,9 @@ def print_results(study: "Study", results: "Results", split: str = "test") -> No
     _print_changes(console, results)
     for task, one in opened(results).items():
         console.print(f"test of {task}: {one.words}", soft_wrap=True)
+    for each in results.learning:
+        if each.status == "failed":
+            console.print(f"{each.trial}: failed: {each.reason}", soft_wrap=True)
     if results.missing:
         console.print(
             f"missing: {plural(len(results.missing), 'score')}: smalltune run {study.folder}",

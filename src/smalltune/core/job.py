@@ -1,4 +1,6 @@
-"""A job is one stage with its exact inputs, a trial one cell of a study, a plan all of them."""
+"""Jobs, trials, searches, plans: one stage with its exact inputs, one cell of a study, the tuning
+of one method, and all of them.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +9,7 @@ from typing import Any
 
 from smalltune.core.keys import key_of
 
-__all__ = ["HEAVY", "UNPLANNED", "Job", "Plan", "Trial"]
+__all__ = ["HEAVY", "UNPLANNED", "Job", "Plan", "Search", "Trial"]
 
 HEAVY = {"train": "weights", "merge": "model"}
 """The stages that leave large files, and the folder in which these lie."""
@@ -61,9 +63,10 @@ class Job:
 class Trial:
     """A model, a method, a task and a seed, with a score job for each split it is evaluated on.
 
-    An axis that the method does not use is "-" (the model) or None (the seed). `also` has a score
-    job for each other task that the same trained thing answers. `on` names the task that it was
-    trained on, where that is another one.
+    An axis that the method does not use is "-" (the model) or None (the seed). `loss` asks for the
+    likelihood of dev's references, where a study wants it beside what the model writes. `also` has
+    a score job for each other task that the same trained thing answers, `on` names the task that it
+    was trained on, where that is another one.
     """
 
     model: str
@@ -71,6 +74,7 @@ class Trial:
     task: str
     seed: int | None
     evaluations: Mapping[str, Job]
+    loss: Job | None = None
     also: Mapping[str, Job] = field(default_factory=dict)
     on: str | None = None
 
@@ -82,8 +86,9 @@ class Trial:
 
     @property
     def goals(self) -> tuple[Job, ...]:
-        """All score jobs, those on other tasks included."""
-        return (*self.evaluations.values(), *self.also.values())
+        """The jobs whose answers are wanted of the trial, those on other tasks included."""
+        loss = [self.loss] if self.loss else []
+        return (*self.evaluations.values(), *loss, *self.also.values())
 
     def job(self, stage: str) -> Job | None:
         """Return the trial's own job of a stage, such as `train`, not of what it starts from."""
@@ -121,7 +126,51 @@ class Trial:
             "train": train.key if train else None,
             "predict": {s: j.inputs["predictions"].key for s, j in self.evaluations.items()},
             "score": {split: job.key for split, job in self.evaluations.items()},
+            **({"loss": self.loss.key} if self.loss else {}),
             **{name: value for name, value in more.items() if value},
+        }
+
+
+@dataclass(frozen=True)
+class Search:
+    """The tuning of one method on one task with one model: its runs, and the job that chooses.
+
+    The inputs of `select` are the runs' scores on dev. The first `trials` runs are those of every
+    method's budget, later ones lie beyond an edge of what was tried, and there can be `extend` of
+    them. `edge` says at which end of the values of `option` the choice lies: "lowest" or "highest",
+    "" where it lies inside or is not known.
+    """
+
+    model: str
+    method: str
+    task: str
+    seed: int | None
+    select: Job
+    trials: int
+    extend: int = 0
+    option: str = ""
+    edge: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """Return the search as JSON: what was tried, and the keys of each run."""
+        spec, where = self.select.spec, f"{self.model}/{self.method}/{self.task}"
+        runs = []
+        for place, options in enumerate(spec["candidates"]):
+            scores = {"dev": self.select.inputs[str(place)]}
+            run = Trial(self.model, self.method, self.task, self.seed, scores).record()
+            runs.append({**run, "id": f"{where}/tuning {place + 1}", "options": dict(options)})
+        return {
+            "model": self.model,
+            "method": self.method,
+            "task": self.task,
+            "metric": spec["metric"],
+            "better": spec["better"],
+            "select": self.select.key,
+            "trials": self.trials,
+            "extend": self.extend,
+            "option": self.option,
+            "edge": self.edge,
+            "runs": runs,
         }
 
 
@@ -145,15 +194,20 @@ def _learned(task: str, train: Job) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """All trials of a study, and the open jobs whose answers decide how the plan goes on.
+    """All trials of a study whose hyperparameters are known, and the searches that decide them.
 
     `starts` are models that trials will start from which are not planned yet.
     """
 
     study: str
     trials: tuple[Trial, ...]
-    open: tuple[Job, ...] = ()
+    searches: tuple[Search, ...] = ()
     starts: tuple[Job, ...] = ()
+
+    @property
+    def open(self) -> tuple[Job, ...]:
+        """The jobs whose answers decide how the plan goes on, each once."""
+        return tuple({each.select.key: each.select for each in self.searches}.values())
 
     def goals(self) -> Iterator[Job]:
         """Yield the jobs whose answers are wanted."""
@@ -188,6 +242,7 @@ class Plan:
         return {
             "study": self.study,
             "trials": [trial.record() for trial in self.trials],
+            "tuning": [search.record() for search in self.searches],
             "keys": sorted(job.key for job in self.jobs()),
             "readers": self.readers(),
         }

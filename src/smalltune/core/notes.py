@@ -13,7 +13,7 @@ __all__ = ["Notes"]
 
 
 class Notes:
-    """The folders `plans` and `failures` of the store in `root`."""
+    """The folders `plans`, `failures` and `fits` of the store in `root`."""
 
     root: Path
 
@@ -51,6 +51,14 @@ class Notes:
         if record is None or not {"trials", "keys"} <= record.keys():
             raise StoreError(f"damaged plan {path}: delete it and run the study {study!r} again")
         return record
+
+    def write_fits(self, config: str, answers: Mapping[str, Any]) -> None:
+        """Keep what methods said of models with a configuration, by digest and question."""
+        write_json(self.root / "fits" / f"{config}.json", answers)
+
+    def read_fits(self, config: str) -> dict[str, Any]:
+        """Return what is kept of a configuration; a damaged record tells nothing."""
+        return _read(self.root / "fits" / f"{config}.json") or {}
 
     def plan_stamp(self, study: str) -> tuple[int, int, int]:
         """Return what changes whenever a study's plan is written: file number, time, bytes."""

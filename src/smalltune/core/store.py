@@ -4,6 +4,7 @@
     work/<key>/             the files of an unfinished job; survives a kill, so a job can resume
     claims/<key>.json       who works on a job now (see claims.py)
     failures/<key>.json     why a job failed the last time (see notes.py)
+    fits/<config>.json      which methods can be applied to a model (see notes.py)
     plans/<study>.json      which keys belong to which study (see notes.py)
     opened.jsonl            each reading of a test split's right answers (see openings.py)
 
@@ -41,7 +42,7 @@ class Store(Notes):
         self.root = Path(root).absolute()
         self._artifacts = str(self.root / "artifacts")
         with place_errors(self.root):
-            for name in ("artifacts", "work", "claims", "failures", "plans"):
+            for name in ("artifacts", "work", "claims", "failures", "fits", "plans"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
 
     # Reading

@@ -7,7 +7,7 @@ from smalltune.core.errors import DataError
 from smalltune.data.decoding import PACKED, numbered_lines
 from smalltune.data.tables import read_table, stream_lines
 
-__all__ = ["documents"]
+__all__ = ["documents", "is_plain"]
 
 _TABLES = (".csv", ".tsv", ".json", ".parquet")
 
@@ -19,17 +19,25 @@ def documents(path: Path, column: str) -> Iterator[tuple[int, str]]:
     lines it is the text in `column`, numbered by its line; in another table, by its row. Raises
     DataError for a document without text.
     """
-    suffixes = [s.lower() for s in path.suffixes if s.lower() not in PACKED]
-    kind = suffixes[-1] if suffixes else ""
-    if kind == ".txt":
+    if is_plain(path):
         yield from _paragraphs(path)
         return
-    whole = kind in _TABLES
+    whole = _kind(path) in _TABLES
     for number, raw in enumerate(read_table(path), 1) if whole else stream_lines(path):
         text = raw.get(column)
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{path}:{number}: the column {column!r} holds no text")
         yield number, text
+
+
+def is_plain(path: Path) -> bool:
+    """Tell whether a file is plain text, packed or not, by its name."""
+    return _kind(path) == ".txt"
+
+
+def _kind(path: Path) -> str:
+    suffixes = [s.lower() for s in path.suffixes if s.lower() not in PACKED]
+    return suffixes[-1] if suffixes else ""
 
 
 def _paragraphs(path: Path) -> Iterator[tuple[int, str]]:

@@ -10,9 +10,10 @@ from typing import Any, Final
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import nearest
 from smalltune.core.plural import plural
+from smalltune.data.documents import documents, is_plain
 from smalltune.data.labels import is_missing, no_label, spellings
 from smalltune.data.splits import Row
-from smalltune.data.tables import read_rows
+from smalltune.data.tables import read_rows, read_table
 
 __all__ = ["MOST_LABELS", "Column", "Columns", "Survey", "Table", "profile", "survey"]
 
@@ -82,8 +83,8 @@ class Columns:
     """Which columns a task of a `kind` reads.
 
     `label` is the column of what is right: the labels, the texts to be written (generation), or
-    which of the `choices` it is (multiple choice). It is "" where the columns tell a format of
-    instruction data, which has neither texts nor answers to name.
+    which of the `choices` it is (multiple choice). It is "" for running text, and where the columns
+    tell a format of instruction data, which has neither texts nor answers to name.
     """
 
     text: tuple[str, ...]
@@ -119,10 +120,14 @@ class Survey:
 
 
 def profile(path: Path) -> Table:
-    """Return what a table holds, reading it once without keeping its rows."""
+    """Return what a table holds, reading it once without keeping its rows.
+
+    Plain text is a table of documents, with one column, `text`.
+    """
     table = Table(path)
     columns = table.columns
-    for _, row in read_rows(path):
+    plain = ({"text": text} for _, text in documents(path, "text")) if is_plain(path) else None
+    for row in plain or read_table(path):
         table.rows += 1
         if table.rows <= 2:
             table.samples.append(row)

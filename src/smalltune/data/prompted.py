@@ -91,6 +91,14 @@ class Prompted(ABC):
 
     # Data
 
+    def look(self, files: Mapping[str, Sequence[Path]]) -> None:
+        """Refuse data by the first row of each role; one that is empty is refused by `split`."""
+        for role in (role for role in self.roles if role in files):
+            for where, raw in read_rows(files[role][0]):
+                self._look(files[role], raw, role)
+                self._row(raw, where, f"{role}-1")
+                break
+
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Read the files; drop train and dev rows that would leak; carve what has no file.
 

@@ -12,6 +12,7 @@ that all texts begin with, and virtual tokens before them (`engine.fronts`), are
 
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from smalltune.engine.decoder import decoder_of
 from smalltune.engine.fronts import front_of
+from smalltune.engine.held import shape_of
 from smalltune.engine.memory import experts_met
 from smalltune.engine.segments import Segments
 
@@ -175,10 +177,11 @@ def _linears(model: Any, layer: Any) -> Iterator[_Linear]:
         if ".experts." in f".{name}" and every:
             share = experts_met(model, every) / every
         attention, leaves = name in inside, _stem(name) == output
+        shape = shape_of(parameter)
         yield _Linear(
-            size=parameter.numel() * share,
+            size=prod(shape) * share,
             trained=parameter.requires_grad,
-            at_input=attention and not leaves and parameter.shape[-1] == table.shape[1],
+            at_input=attention and not leaves and shape[-1] == table.shape[1],
             pruned=not attention or leaves or _stem(name).rpartition(".")[2].startswith("q_"),
         )
 

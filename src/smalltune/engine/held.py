@@ -11,7 +11,7 @@ from typing import Any
 
 from smalltune.core.errors import EngineError
 
-__all__ = ["blocks", "computed_in", "hold", "is_linear", "product", "through"]
+__all__ = ["blocks", "computed_in", "hold", "is_linear", "product", "shape_of", "through"]
 
 BLOCK = 1 << 22
 """Numbers of a matrix that are in float32 at a time: 16 MiB."""
@@ -46,6 +46,14 @@ def hold(model: Any) -> None:
 def computed_in(module: Any) -> Any:
     """Return the number format in which a layer answers without autocast."""
     return getattr(module, "compute_dtype", module.weight.dtype)
+
+
+def shape_of(parameter: Any) -> tuple[int, ...]:
+    """Return the shape of what a parameter holds: a byte has two numbers (`engine.quantised`)."""
+    import torch
+
+    *others, last = parameter.shape
+    return (*others, 2 * last if parameter.dtype == torch.uint8 else last)
 
 
 def is_linear(module: Any) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smalltune.core.groups import GROUPS, OWN, memory_left
+from smalltune.engine.held import shape_of
 
 __all__ = [
     "Budget", "activation_bytes", "budget_for", "experts_met", "free_memory", "is_out_of_memory",
@@ -81,7 +82,7 @@ def activation_bytes(model: Any, *, checkpointing: bool = False) -> int:
     hidden = model.get_input_embeddings().weight.shape[1]
     numbers = 0
     for parameter in model.parameters():
-        shape = parameter.shape
+        shape = shape_of(parameter)
         if len(shape) == 2 and id(parameter) not in tables and 8 * min(shape) >= hidden:
             numbers += sum(shape)
         elif len(shape) == 3:

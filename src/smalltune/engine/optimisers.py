@@ -1,5 +1,6 @@
 """Optimisers: which rule turns a gradient into a step, and for which parameters."""
 
+from collections.abc import Callable
 from typing import Any
 
 from smalltune.core.errors import EngineError
@@ -13,16 +14,30 @@ MOMENTUM = 0.95
 RMS = 0.2
 
 
+def _alike(name: str) -> float:
+    """What a method makes of the learning rate if it says nothing else."""
+    return 1.0
+
+
 def optimiser_of(
-    model: Any, name: str, *, learning_rate: float, weight_decay: float, beta2: float
+    model: Any,
+    name: str,
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    beta2: float,
+    factor: Callable[[str], float] = _alike,
 ) -> Any:
     """Return the optimiser of what requires a gradient: `param_groups`, `state`, `step()`.
 
     "adamw" is AdamW (Loshchilov and Hutter, 2019) for everything. "muon" is `Muon` for hidden
     matrices and AdamW for embeddings, the output head and vectors. Vectors are never decayed.
-    Raises EngineError when nothing requires a gradient, or something that is not float32.
+    By `factor(name)` a parameter's learning rate is multiplied; each group holds its own as
+    "factor", for whoever sets its "lr". Raises EngineError when nothing requires a gradient, or
+    something that is not float32.
     """
-    trained = [p for p in model.parameters() if p.requires_grad]
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    trained = [p for _, p in named]
     if not trained:
         raise EngineError("nothing to train: the method left no parameter with a gradient")
     for parameter in trained:
@@ -31,14 +46,17 @@ def optimiser_of(
                 f"a parameter in {parameter.dtype} cannot be trained, because small steps are "
                 "rounded away: the method must make its new parameters in float32"
             )
+    factors = {id(p): factor(own) for own, p in named}
     if name == "adamw":
-        return _adamw(trained, learning_rate, weight_decay, beta2)
+        return _adamw(_groups(trained, factors, weight_decay), learning_rate, beta2)
     ends = _ends(model)
     hidden = [p for p in trained if p.dim() in (2, 3) and id(p) not in ends]
     taken = {id(p) for p in hidden}
     rest = [p for p in trained if id(p) not in taken]
-    adamw = _adamw(rest, learning_rate, weight_decay, beta2) if rest else None
-    return Muon(hidden, adamw, weight_decay) if hidden else adamw
+    adamw = None
+    if rest:
+        adamw = _adamw(_groups(rest, factors, weight_decay), learning_rate, beta2)
+    return Muon(_groups(hidden, factors, weight_decay), adamw) if hidden else adamw
 
 
 class Muon:
@@ -56,14 +74,16 @@ class Muon:
     cover both rules.
     """
 
-    def __init__(self, matrices: list[Any], adamw: Any, weight_decay: float):
-        """Step `matrices` [.., a, b] by Muon and leave what `adamw` holds to it, if it is given."""
-        self.adamw = adamw
-        self.matrices: dict[str, Any] = {"params": matrices, "weight_decay": weight_decay}
-        self.param_groups: list[dict[str, Any]] = [self.matrices]
+    def __init__(self, matrices: list[dict[str, Any]], adamw: Any):
+        """Step groups of matrices [.., a, b] by Muon and leave what `adamw` holds to it, if given.
+
+        A group has its "params" and a "weight_decay".
+        """
+        self.adamw, self.matrices = adamw, matrices
+        self.param_groups = matrices
         self.state: dict[Any, dict[str, Any]] = {}
         if adamw is not None:
-            self.param_groups = [*adamw.param_groups, self.matrices]
+            self.param_groups = [*adamw.param_groups, *matrices]
             self.state = adamw.state
 
     def step(self) -> None:
@@ -72,19 +92,23 @@ class Muon:
 
         if self.adamw is not None:
             self.adamw.step()
-        rate, decay = self.matrices["lr"], self.matrices["weight_decay"]
         with torch.no_grad():
-            for parameter in self.matrices["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state.setdefault(parameter, {})
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
-                ahead = parameter.grad.lerp(state["momentum"], MOMENTUM)
-                size = RMS * max(parameter.shape[-2:]) ** 0.5
-                parameter.mul_(1 - rate * decay)
-                parameter.add_(orthogonal(ahead), alpha=-rate * size)
+            for group in self.matrices:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._move(parameter, group["lr"], group["weight_decay"])
+
+    def _move(self, parameter: Any, rate: float, decay: float) -> None:
+        import torch
+
+        state = self.state.setdefault(parameter, {})
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
+        ahead = parameter.grad.lerp(state["momentum"], MOMENTUM)
+        size = RMS * max(parameter.shape[-2:]) ** 0.5
+        parameter.mul_(1 - rate * decay)
+        parameter.add_(orthogonal(ahead), alpha=-rate * size)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters."""
@@ -119,12 +143,17 @@ def _ends(model: Any) -> set[int]:
     }
 
 
-def _adamw(trained: list[Any], rate: float, decay: float, beta2: float) -> Any:
+def _groups(trained: list[Any], factors: dict[int, float], decay: float) -> list[dict[str, Any]]:
+    """Return the parameters in groups of one decay and one factor, matrices first."""
+    groups: dict[tuple[bool, float], dict[str, Any]] = {}
+    for parameter in sorted(trained, key=lambda p: p.dim() <= 1):
+        vector, factor = parameter.dim() <= 1, factors[id(parameter)]
+        empty = {"params": [], "weight_decay": 0.0 if vector else decay, "factor": factor}
+        groups.setdefault((vector, factor), empty)["params"].append(parameter)
+    return list(groups.values())
+
+
+def _adamw(groups: list[dict[str, Any]], rate: float, beta2: float) -> Any:
     import torch
 
-    groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": decay},
-        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    used = [g for g in groups if g["params"]]
-    return torch.optim.AdamW(used, lr=rate, betas=(0.9, beta2), fused=True)
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, beta2), fused=True)

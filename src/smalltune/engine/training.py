@@ -49,6 +49,7 @@ def train(
     micro_batch: int | None = None,
     before_step: Callable[[Any], None] = _nothing,
     after_step: Callable[[Any], None] = _nothing,
+    factor: Callable[[str], float] | None = None,
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Train what requires a gradient; return the log of all steps and the facts of the run.
 
@@ -59,7 +60,7 @@ def train(
 
     `micro_batch` is the most tokens that are computed at a time (placement; None finds it).
     `before_step(model)` is called before each attempt at a step, `after_step(model)` after each
-    step of the optimiser.
+    step of the optimiser; `factor(name)` multiplies a parameter's learning rate.
 
     Goes on from the checkpoint in `work` if there is one; the caller deletes it once the weights
     are saved. On the CPU in float32 the result has the same bits with and without interruptions.
@@ -84,7 +85,17 @@ def train(
             tell=tell,
         )
         stack.callback(accumulation.close)
-        loop = _Loop(model, data, dev, options, seed, work, accumulation, progress, after_step)
+        optimiser = optimiser_of(
+            model,
+            options.optimiser,
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            beta2=options.beta2,
+            **({"factor": factor} if factor else {}),
+        )
+        loop = _Loop(
+            model, data, dev, options, seed, work, accumulation, optimiser, progress, after_step
+        )
         return loop.run(Pace(checkpoint_seconds))
 
 
@@ -100,6 +111,7 @@ class _Loop:
         seed: int,
         work: Path,
         gradient: Accumulation,
+        optimiser: Any,
         progress: Progress,
         after_step: Callable[[Any], None],
     ):
@@ -108,13 +120,7 @@ class _Loop:
         self.progress, self.after_step = progress, after_step
         self.per_epoch = math.ceil(len(data) / options.batch_size)
         self.steps = options.steps or options.epochs * self.per_epoch
-        self.optimiser = optimiser_of(
-            model,
-            options.optimiser,
-            learning_rate=options.learning_rate,
-            weight_decay=options.weight_decay,
-            beta2=options.beta2,
-        )
+        self.optimiser = optimiser
         self.trained = [p for group in self.optimiser.param_groups for p in group["params"]]
         self.stopping = EarlyStopping(model, dev, options.early_stopping, gradient.cast)
         self.state: dict[str, Any] = {
@@ -160,8 +166,9 @@ class _Loop:
     def _step(self, batch: Any) -> None:
         step, options = self.state["step"], self.options
         share = rate(step, self.steps, schedule=options.schedule, warmup=options.warmup)
+        usual = options.learning_rate * share
         for group in self.optimiser.param_groups:
-            group["lr"] = options.learning_rate * share
+            group["lr"] = usual * group["factor"]
         value, work, computed = self.gradient(step, batch)
         self._change()
         if not math.isfinite(value):
@@ -173,7 +180,7 @@ class _Loop:
         self.state["tokens"] += int(self.lengths[batch].sum())
         self.state["work"] = [a + b for a, b in zip(self.state["work"], astuple(work), strict=True)]
         self.state["padded"] += computed
-        line = {"step": step + 1, "loss": float(f"{value:.7g}"), "learning_rate": group["lr"]}
+        line = {"step": step + 1, "loss": float(f"{value:.7g}"), "learning_rate": usual}
         self.state["log"].append(line)
         self.progress({"event": "step", "steps": self.steps, **line})
 

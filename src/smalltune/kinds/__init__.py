@@ -105,6 +105,13 @@ class Task(ABC):
         return {n: fields[n] for n in names if fields[n] or n not in self.later}
 
     @abstractmethod
+    def look(self, files: Mapping[str, Sequence[Path]]) -> None:
+        """Refuse data by the first row of each role, before anything is run on them.
+
+        Raises DataError where a column is missing or holds what the task cannot read.
+        """
+
+    @abstractmethod
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Return the splits made from the data files: role to its files, in order.
 

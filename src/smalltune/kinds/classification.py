@@ -22,6 +22,7 @@ from smalltune.kinds import Answers, Encoded, Task
 from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
 from smalltune.models.lines import read_text
+from smalltune.models.near_cuts import joints_of
 
 __all__ = ["Classification"]
 
@@ -133,7 +134,7 @@ class Classification(Prompted, Task):
         place = {name: index for index, name in enumerate(answers.names)}
         encode = Prompts(tokeniser, chat).encode
         cutter = Cutter(
-            self._render, encode, room, frozenset(self.uncut), self.keep_end, tokeniser.decode
+            self._render, encode, room, frozenset(self.uncut), self.keep_end, joints_of(tokeniser)
         )
         kept: list[NDArray[np.int32]] = []
         lengths: list[int] = []

@@ -21,6 +21,7 @@ from smalltune.kinds import Answers, Encoded, Task
 from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
 from smalltune.models.lines import has_words, line_ends, read_answer
+from smalltune.models.near_cuts import joints_of
 
 __all__ = ["Generation"]
 
@@ -151,7 +152,7 @@ class Generation(Prompted, Task):
             room,
             frozenset(self.uncut),
             self.keep_end,
-            tokeniser.decode,
+            joints_of(tokeniser),
         )
         end = prompts.ends[0]
         kept: list[NDArray[np.int32]] = []
@@ -212,7 +213,7 @@ class Generation(Prompted, Task):
         first reference with its end, in nats, and its tokens.
         """
         if cls.judged == "likelihood":
-            yield from _likelihoods(model, encoded)
+            yield from cls.likelihoods(model, encoded)
             return
         from smalltune.engine.generation import Decoding, generate
 
@@ -234,10 +235,11 @@ class Generation(Prompted, Task):
                 "predicted": text if has_words(text) else None,
             }
 
+    @staticmethod
+    def likelihoods(model: Any, encoded: Segments) -> Iterator[dict[str, Any]]:
+        """Yield the log-likelihood of each first reference with its end, and its tokens."""
+        from smalltune.engine.scoring import log_likelihoods
 
-def _likelihoods(model: Any, encoded: Segments) -> Iterator[dict[str, Any]]:
-    from smalltune.engine.scoring import log_likelihoods
-
-    sizes = encoded.lengths - encoded.answers
-    for value, size in zip(log_likelihoods(model, encoded), sizes, strict=True):
-        yield {"log_probs": [float(f"{value:.9g}")], "tokens": int(size), "predicted": ""}
+        sizes = encoded.lengths - encoded.answers
+        for value, size in zip(log_likelihoods(model, encoded), sizes, strict=True):
+            yield {"log_probs": [float(f"{value:.9g}")], "tokens": int(size), "predicted": ""}

@@ -45,6 +45,11 @@ class LanguageModelling(Task):
     more_metrics: ClassVar[tuple[str, ...]] = ("perplexity",)
     roles: ClassVar[tuple[str, ...]] = ()
 
+    def look(self, files: Mapping[str, Sequence[Path]]) -> None:
+        """Refuse data by the first document of each role."""
+        for role, paths in files.items():
+            next(self._documents(role, paths), None)
+
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Read the documents of all files; drop repeated ones; hold out by document."""
         given = set(files) == {"train", "dev", "test"}

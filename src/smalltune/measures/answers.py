@@ -10,8 +10,9 @@ import re
 import string
 from collections import Counter
 from collections.abc import Sequence
+from typing import ClassVar
 
-__all__ = ["VERSION", "bare", "f1", "matches"]
+__all__ = ["VERSION", "ShortAnswers", "bare", "f1", "matches"]
 
 VERSION = 2
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -50,3 +51,12 @@ def f1(said: str, references: Sequence[str]) -> float:
 def _overlap(said: list[str], right: list[str]) -> float:
     same = sum((Counter(said) & Counter(right)).values())
     return 2 * same / (len(said) + len(right)) if same else 0.0
+
+
+class ShortAnswers:
+    """What the metrics that compare so share; it stands before `TextMetric` among their bases."""
+
+    version: ClassVar[int] = VERSION
+    percent: ClassVar[bool] = True
+    better: ClassVar[str] = "higher"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)

@@ -11,12 +11,15 @@ The planner and the stages go by what a method declares, never by its name:
     instructs    learns to answer instructions, those of the task that the study names by `on`
 
 A concrete method is a frozen dataclass and final. Raise `version` when the same fields would
-give other answers.
+give other answers. `Chosen`, `Inserted`, `PeftLayers`, `LowRank` and `Virtual` are here too, for
+methods that train some of a base's own parameters, modules round its own, PEFT's layers, low-rank
+updates and virtual tokens.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,8 +31,23 @@ from smalltune.models.whole import save_whole, tensors_of
 
 __all__ = ["Classical", "Copied", "Gradient", "Method", "Probe", "Prompted", "Range", "WholeModel"]
 
+SHARED = {
+    "Chosen": "_own",
+    "Inserted": "_own",
+    "LowRank": "_peft",
+    "PeftLayers": "_peft",
+    "Virtual": "_virtual",
+}
+
 DECADES = 100.0
 """The learning rate is searched from its default over this to its default times this."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return a base class that lies in a file of its own and itself builds on this one."""
+    if name not in SHARED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{SHARED[name]}"), name)
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,9 @@ class Method(ABC):
     """A way to meet a task. `title`, `rationale` and `cite` are what the paper says of it."""
 
     version: ClassVar[int] = 1
+    needs: ClassVar[Mapping[str, str]] = {}
+    """Packages that smalltune does not need itself, and the extra that installs each."""
+
     uses_model: ClassVar[bool]
     uses_rows: ClassVar[bool]
     trains: ClassVar[bool]
@@ -80,6 +101,10 @@ class Method(ABC):
     def options(self) -> dict[str, Any]:
         """Return the hyperparameters as JSON."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    def quantised(self) -> str:
+        """Return the format of `engine.quantised` in which the frozen base lies; "" for none."""
+        return ""
 
 
 class Classical(Method):
@@ -178,6 +203,10 @@ class Gradient(Method):
 
     def after_step(self, model: Any) -> None:
         """Change what the optimiser does not, after each of its steps; nothing by default."""
+
+    def factor(self, name: str) -> float:
+        """Return by what a parameter's learning rate is multiplied, by its name; one by default."""
+        return 1.0
 
     @abstractmethod
     def parameters(self, model: Any) -> int:

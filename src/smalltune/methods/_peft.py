@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from smalltune.core.errors import MethodError, ModelError
+from smalltune.engine.held import shape_of
 from smalltune.methods import Gradient, Range
 from smalltune.models.targets import Targets, targets_of
 
@@ -170,9 +171,9 @@ def _unmistaken(found: Targets, experts: bool) -> Targets:
 
 def _shapes(model: Any, targets: Targets) -> Iterator[tuple[str, tuple[int, ...]]]:
     for name in targets.modules:
-        yield name, tuple(model.get_submodule(name).weight.shape)
+        yield name, shape_of(model.get_submodule(name).weight)
     for name in targets.parameters:
-        yield name, tuple(model.get_parameter(name).shape)
+        yield name, shape_of(model.get_parameter(name))
 
 
 def write_adapter(

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from smalltune.measures.answers import VERSION, matches
+from smalltune.measures.answers import ShortAnswers, matches
 from smalltune.metrics import Gold, Stats, TextMetric
 
 __all__ = ["ExactMatch"]
 
 
-class ExactMatch(TextMetric):
+class ExactMatch(ShortAnswers, TextMetric):
     """The share of items whose text equals a reference but for case, punctuation and articles.
 
     Rajpurkar et al. (2016), version 1.1 of the official evaluation: a text of which nothing is left
@@ -22,10 +22,6 @@ class ExactMatch(TextMetric):
 
     name: ClassVar[str] = "exact_match"
     title: ClassVar[str] = "Exact match"
-    version: ClassVar[int] = VERSION
-    percent: ClassVar[bool] = True
-    better: ClassVar[str] = "higher"
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @staticmethod
     def items(texts: Sequence[str], gold: Sequence[Gold]) -> Stats:

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from smalltune.measures.answers import VERSION, f1
+from smalltune.measures.answers import ShortAnswers, f1
 from smalltune.metrics import Gold, Stats, TextMetric
 
 __all__ = ["TokenF1"]
 
 
-class TokenF1(TextMetric):
+class TokenF1(ShortAnswers, TextMetric):
     """The mean of the best F1 of words over an item's references.
 
     Words are compared without case, punctuation and articles: Rajpurkar et al. (2016), version 1.1
@@ -22,10 +22,6 @@ class TokenF1(TextMetric):
 
     name: ClassVar[str] = "token_f1"
     title: ClassVar[str] = "Token F1"
-    version: ClassVar[int] = VERSION
-    percent: ClassVar[bool] = True
-    better: ClassVar[str] = "higher"
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @staticmethod
     def items(texts: Sequence[str], gold: Sequence[Gold]) -> Stats:

@@ -27,8 +27,8 @@ class Cutter:
     texts of a row are cut to the same number of characters, the largest that fits, so that the
     longest loses first; those named in `uncut`, as a question, stay whole. They keep their first
     characters, with `keep_end` their last ones. The number is found by bisection, and for all rows
-    at once, because a tokeniser is at its best with many texts. With `decode`, which returns the
-    text of tokens, most rows are spared it (see `near_cuts`).
+    at once, because a tokeniser is at its best with many texts. With `decode` (see `joints_of`),
+    most rows are spared reading all of it at each step.
 
     Of an enormous text only as much is tried as it takes to see that it does not fit: that more
     of a text has no fewer tokens is presumed. What lies beyond is counted and not kept.
@@ -97,22 +97,13 @@ class Cutter:
             return {}
         (name,) = names
 
-        def sizes(texts: Mapping[int, str]) -> dict[int, int]:
+        def read(texts: Mapping[int, str]) -> dict[int, list[int]]:
             made = self._encoded({**rows[i], name: text} for i, text in texts.items())
-            return dict(zip(texts, map(len, made), strict=True))
+            return dict(zip(texts, made, strict=True))
 
-        bare = sizes(dict.fromkeys(range(len(rows)), ""))
-        frames = [(bare[i], len(self.render({**row, name: ""}))) for i, row in enumerate(rows)]
+        bare = [len(ids) for ids in self._encoded({**row, name: ""} for row in rows)]
         texts = [row[name] for row in rows]
-        cuts = near_cuts(texts, tokens, frames, too_long, self.room, self.decode, sizes)
-        places = list(cuts)
-        there = self._tokens([rows[i] for i in places], [cuts[i] for i in places])
-        beyond = sizes({i: texts[i][: at + 1] for i, at in cuts.items()})
-        return {
-            i: ids
-            for i, ids in zip(places, there, strict=True)
-            if len(ids) <= self.room < beyond[i]
-        }
+        return near_cuts(texts, tokens, bare, too_long, self.room, self.decode, read)
 
     def _bisected(self, rows: Sequence[Fields], too_long: Sequence[int]) -> list[list[int] | None]:
         """Return what `_cut` does, by bisection."""

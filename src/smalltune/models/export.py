@@ -1,13 +1,87 @@
-"""Export: a trained model as a folder that Transformers or PEFT load without smalltune."""
+"""Export: a trained model as a folder, for Transformers or PEFT where they can open it."""
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from smalltune.core.errors import ModelError
 from smalltune.models.whole import CONFIGURATION, TOKENISER, copy_beside
 
-__all__ = ["export"]
+__all__ = ["export", "form_of", "opening"]
+
+ADAPTER = """\
+PEFT opens this folder over the base{held}; the base is not part of it.
+
+```python
+{code}
+```
+"""
+WHOLE = """\
+Transformers opens this folder; it holds every weight, in float32.
+
+```python
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained("FOLDER")
+```
+"""
+OWN = """\
+Neither Transformers nor PEFT opens this folder: what was trained lies in {file} as smalltune stores
+it, and the method's own `load` puts it into the base. {merged}
+"""
+MERGES = (
+    "`smalltune export --merged` writes the whole model instead, which Transformers opens.",
+    "It cannot be merged into the base either, as it adds what the base's own weights cannot say.",
+)
+
+
+def form_of(weights: Path) -> str:
+    """Return what opens a folder of trained weights: "peft", "transformers" or "smalltune"."""
+    if (weights / "adapter_config.json").is_file():
+        return "peft"
+    return "transformers" if (weights / "model.safetensors").is_file() else "smalltune"
+
+
+def opening(
+    weights: Path,
+    base: str,
+    *,
+    revision: str | None = None,
+    quantised: Mapping[str, Any] | None = None,
+    merges: bool = False,
+) -> str:
+    """Return how a folder of trained weights is opened without smalltune, or that it cannot be.
+
+    `quantised` are the arguments of Transformers' BitsAndBytesConfig for a base in four bits,
+    `merges` says that the method can be merged into its base.
+    """
+    form = form_of(weights)
+    if form == "transformers":
+        return WHOLE
+    if form == "smalltune":
+        file = next(path.name for path in sorted(weights.glob("*.safetensors")))
+        return OWN.format(file=file, merged=MERGES[0 if merges else 1])
+    given = [json.dumps(base), 'dtype="float32"']
+    given += [f'revision="{revision}"'] if revision else []
+    names, held = "AutoModelForCausalLM", ""
+    if quantised:
+        told = ", ".join(f"{name}={value!r}" for name, value in quantised.items())
+        given.append(f"quantization_config=BitsAndBytesConfig({told})")
+        names, held = f"{names}, BitsAndBytesConfig", ", held in four bits as it was in training"
+    code = "\n".join(
+        [
+            "from peft import PeftModel",
+            f"from transformers import {names}",
+            "",
+            "base = AutoModelForCausalLM.from_pretrained(",
+            *(f"    {each}," for each in given),
+            ")",
+            'model = PeftModel.from_pretrained(base, "FOLDER")',
+        ]
+    )
+    return ADAPTER.format(held=held, code=code)
 
 
 def export(
@@ -22,17 +96,20 @@ def export(
     """Write the trained weights, the base's tokeniser and a model card into a new folder.
 
     An adapter keeps PEFT's layout and names its base, a hub base with the commit that it was
-    trained on; whole weights get the base's configuration. Raises ModelError when the folder is
-    there already and not empty.
+    trained on; whole weights, which are float32, get the base's configuration. Raises ModelError
+    when the folder is there already and not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise ModelError(f"{folder}: is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    adapter = (weights / "adapter_config.json").is_file()
-    copy_beside(base, folder, TOKENISER if adapter else (*TOKENISER, *CONFIGURATION))
+    form = form_of(weights)
+    copy_beside(base, folder, (*TOKENISER, *CONFIGURATION) if form == "transformers" else TOKENISER)
     for path in weights.iterdir():
         shutil.copyfile(path, folder / path.name)
-    if adapter:
+    if form == "transformers" and (path := folder / "config.json").is_file():
+        config = {k: v for k, v in json.loads(path.read_text()).items() if k != "torch_dtype"}
+        path.write_text(json.dumps(config | {"dtype": "float32"}, indent=2) + "\n")
+    if form == "peft":
         path = folder / "adapter_config.json"
         config = json.loads(path.read_text()) | {"base_model_name_or_path": base_name}
         config["revision"] = revision

@@ -15,7 +15,7 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.models.families import called
 
-__all__ = ["decoder_and_head", "fingerprint", "load_model", "load_tokeniser"]
+__all__ = ["empty_model", "fingerprint", "load_model", "load_tokeniser"]
 
 CAUSAL = ("ForCausalLM", "LMHeadModel", "CausalLM")
 
@@ -61,6 +61,26 @@ def load_model(folder: Path, *, scheme: str = "path", seed: int = 0, dtype: str 
     return model.eval()
 
 
+def empty_model(folder: Path) -> Any:
+    """Return the model of a folder's configuration with names and shapes and no numbers.
+
+    Raises ModelError for a configuration of which no model can be made.
+    """
+    import torch
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoModelForCausalLM
+
+    try:
+        config = _configuration(folder)
+        with torch.device("meta"):
+            model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=False
+            )
+    except (StrictDataclassError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _unreadable(folder, "configuration", error) from None
+    return model.requires_grad_(False)
+
+
 def load_tokeniser(folder: Path) -> Any:
     """Return the fast tokeniser of a folder.
 
@@ -88,11 +108,6 @@ def load_tokeniser(folder: Path) -> Any:
             f"embedding has {rows} rows: take the model's own tokeniser, or resize its embedding"
         )
     return tokeniser
-
-
-def decoder_and_head(model: Any) -> tuple[Any, Any]:
-    """Return the part that makes hidden states and the output head, so that each runs alone."""
-    return model.get_decoder(), model.get_output_embeddings()
 
 
 def fingerprint(model: Any) -> str:

@@ -19,6 +19,7 @@ COUNTED = {
 }
 LEARNED = {
     "labels": "the same prompt and the loss of the right label word",
+    "written labels": "the same prompt and the loss of the right label word after it",
     "choices": "the same prompt and the loss of the right choice after it",
     "text": "the same prompt and the loss of a reference after it and of the token that ends it",
     "likelihood": "the same prompt and the loss of the answer after it and of the token that ends "
@@ -63,6 +64,8 @@ def asking(view: StudyView, *, trains: bool) -> tuple[Tex, ...]:
 _ASKED: Mapping[str, str] = {
     "labels": "sees a prompt and is judged by the log-likelihood of the label words after it, "
     "normalised over these words alone",
+    "written labels": "sees a prompt and writes, greedily; what it writes is a label only where it "
+    "begins with that label's word, and no answer otherwise",
     "choices": "sees a prompt, and the choices are compared by their log-likelihoods after it",
     "text": "sees a prompt and writes its answer",
     "likelihood": "sees a prompt and writes nothing: it is judged by the log-likelihood of the "
@@ -75,7 +78,7 @@ _ASKED: Mapping[str, str] = {
 def answering(view: StudyView, task: TaskView) -> Tex:
     """Return what follows a task's prompt: the label words, or how an answer is found."""
     found: dict[str, Callable[[StudyView, TaskView], str]] = {
-        "labels": _labels, "choices": _choices, "text": _text,
+        "labels": _labels, "written labels": _labels, "choices": _choices, "text": _text,
     }  # fmt: skip
     return Tex(found[task.answers](view, task) if task.answers in found else "")
 

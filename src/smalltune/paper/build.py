@@ -23,6 +23,9 @@ from smalltune.paper.numbers import Numbers
 from smalltune.paper.opened import add_openings
 from smalltune.paper.quoted import add_published
 from smalltune.paper.sections import author_texts, render, write_sections
+from smalltune.paper.tuning import add_tuning
+from smalltune.paper.tuning_words import add_remark
+from smalltune.paper.unlearned import add_learning
 from smalltune.paper.view import StudyView
 
 __all__ = ["PaperReport", "build"]
@@ -89,6 +92,9 @@ def _sources(
     add_openings(results, numbers)
     add_published(view, numbers)
     add_costs(view, results, numbers)
+    add_tuning(view, results, numbers)
+    add_remark(view, results, contrasts, numbers)
+    add_learning(view, results, numbers)
     found = claims(view, contrasts, scores, numbers)
     known = bibliography.entries(view.text / "references.bib" if view.text else None)
     ready = context(

@@ -25,11 +25,20 @@ from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.rounding import DASH
 from smalltune.paper.score_tables import score_names, score_tables
 from smalltune.paper.sections import SECTIONS
+from smalltune.paper.tuning import chosen_table, tuning_table
+from smalltune.paper.tuning_words import tuning_words
 from smalltune.paper.view import MethodView, StudyView
 
 __all__ = ["context"]
 
-FIGURES = ("scores", "contrast", "curves", "lengths")  # those that a template places itself
+FIGURES = (
+    "scores",
+    "contrast",
+    "curves",
+    "lengths",
+    "budget",
+    "learning_rates",
+)  # those that a template places itself
 SOFTWARE = ("torch", "transformers", "peft", "scikit-learn")
 
 
@@ -119,6 +128,8 @@ def context(
         "trains": any(method.trains for method in view.methods),
         "some_once": len(view.seeded) < len(view.methods),
         "candidates": _candidates([m for m in view.methods if m.tuned]),
+        "searched": any(method.ranges for method in view.methods),
+        "tuning": tuning_words(view, results),
         "asks": any(method.uses_model for method in view.methods),
         "words": enumerate_words,
         "inline": inline,
@@ -145,6 +156,8 @@ def context(
             "errors": list(errors.values()),
             "answers": list(shares.values()),
             "settings": settings.setting_tables(view, results, numbers),
+            "tuning": tuning_table(view, results, numbers),
+            "chosen": chosen_table(view, results, numbers),
             "environment": appendix.environment_table(view, results),
             "provenance": appendix.provenance_tables(view, results, numbers),
         },

@@ -71,6 +71,10 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
         f"interval over {over} (bar{single}){dots}. {beyond}{tasks}{seeds}.",
         "contrast": rf"Declared contrasts: {each} (mark) and \intervalLevel{{}} interval "
         f"over {over} (bar). {tasks}{seeds}.",
+        "budget": _budget(view),
+        "learning_rates": rf"Tuning: the score on dev ({_tuned_by(view)}) by learning rate. A "
+        "ring: what was chosen; a hollow mark: a run beyond an edge of the values that the search "
+        "began with. Other values that were searched for differ from run to run too.",
         "curves": f"Loss in training (logarithmic axis): {lines}{seeds}.",
         "lengths": f"Lengths of the {_read(view)} in tokens, before any was cut, by split; the "
         "last bin reaches to the longest. The dotted line is the greatest length that the model is "
@@ -78,6 +82,22 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
     }
     doc = inspect.getdoc(inspect.getmodule(draw)) or name
     return known.get(name) or str(escape(inline(doc.splitlines()[0]).capitalize()))
+
+
+def _budget(view: StudyView) -> str:
+    return (
+        rf"Tuning: the expected score on dev ({_tuned_by(view)}) of the best of so many runs of a "
+        r"search \citep{dodge2019showwork}, as its mean over all choices of so many of the runs "
+        r"\citep{tang2020showing}. Bars: one standard deviation of the best of so many runs drawn "
+        "anew from the same scores, cut to the scores that were seen. Runs beyond an edge are left "
+        "out; all runs have one seed, so that nothing here is of the chance of seeds."
+    )
+
+
+def _tuned_by(view: StudyView) -> str:
+    metrics = dict.fromkeys(task.selects or view.primary_of(task.name) for task in view.tasks)
+    titles = [inline(view.metric(name).title) for name in metrics]
+    return str(escape(titles[0])) if len(titles) == 1 else "the measure that decides for the task"
 
 
 def _read(view: StudyView) -> str:

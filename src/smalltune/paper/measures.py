@@ -74,7 +74,7 @@ def _score(
             if seed is not None:
                 said = f"seed {seed} alone, of: {what}"
                 add(value, shown(value), said, "seed", str(seed), only=trial)
-    how = HOW[one.levels]
+    how = _how(one)
     span = interval_text(shown(one.low), shown(one.high))
     add([one.low, one.high], span, f"95 % {how}, of: {what}", "interval")
     tail = f" ({rounding.CI} {span}{_unit(unit, span)})" if span != rounding.DASH else ""
@@ -127,11 +127,11 @@ def _contrast(view: StudyView, one: Contrast, results: Results, numbers: Numbers
     add(at.low, shown(at.low), f"lower end of the interval of: {what}", "difference", "low")
     add(at.high, shown(at.high), f"upper end of the interval of: {what}", "difference", "high")
     span = interval_text(shown(at.low), shown(at.high))
-    how = HOW[at.levels]
+    how = _how(at)
     add([at.low, at.high], span, f"95 % {how}, of: {what}", "difference", "interval", unit=unit)
     ps = {
         "p": (one.p, "exact two-sided sign-flip p over seeds"),
-        "pItems": (one.p_items, "p of the two-level interval, over seeds and test items"),
+        "pItems": (one.p_items, f"p of the {_how(at)}"),
         "pAdjusted": (one.p_adjusted, f"the larger p, adjusted after Holm for {one.family}"),
         "pSmallest": (one.smallest_p, "least p that the exact test can give with these seeds"),
     }
@@ -202,6 +202,13 @@ def _mean(values: Iterable[float]) -> float:
 def interval_text(low: str, high: str) -> str:
     """Return the ends of an interval in words, or a dash where there are none."""
     return low if low == rounding.DASH else f"{low} to {high}"
+
+
+def _how(one: Estimate) -> str:
+    """Return what an interval covers, in words."""
+    return HOW[one.levels].replace(
+        "test items", "groups of test items" if one.groups else "test items"
+    )
 
 
 def _unit(unit: str, text: str) -> str:

@@ -16,7 +16,8 @@ __all__ = ["add_settings", "budget", "chosen", "setting_tables", "settled"]
 OPEN, DIFFERS = "open", "differs"
 NOT_SEARCHED = "No hyperparameter was searched for within the study."
 SEARCHED = (
-    "Where values were tried, the line above has the one chosen on dev, if all trials share it."
+    "Where values were tried, or a range was searched, the line above has the one chosen on dev, "
+    "if all trials share it."
 )
 
 Cells = Mapping[tuple[str, str], tuple[Any, tuple[str, ...]]]
@@ -65,6 +66,11 @@ def add_settings(view: StudyView, results: Results, numbers: Numbers) -> None:
             numbers.add(Number(name, value, rounding.count(value), what, source=at))
         for option, values in method.tuned.items():
             at = f"study file: methods.{method.name}.tune.{option}"
+            ends = zip(("lowest", "highest"), method.ranges.get(option, ()), strict=False)
+            for word, value in ends:
+                what = f"{option} of {method.name}, the {word} value of the search"
+                where = f"{at}, or the method's own range"
+                _add(numbers, (method.name, option, word), value, what, where)
             for place, value in enumerate(values, 1):
                 what = f"{option} of {method.name}, a value that was tried"
                 _add(numbers, (method.name, option, "tried", str(place)), value, what, at)
@@ -132,6 +138,10 @@ def _setting(results: Results, numbers: Numbers, method: MethodView, option: str
 
 
 def _tried(numbers: Numbers, method: MethodView, option: str) -> str:
+    words: tuple[str, ...]
+    if option in method.ranges:
+        ends = zip(("lowest", "highest"), method.ranges[option], strict=True)
+        return " to ".join(_shown(numbers, (method.name, option, e), value) for e, value in ends)
     values = enumerate(method.tuned.get(option, ()), 1)
     words = (method.name, option, "tried")
     return ", ".join(_shown(numbers, (*words, str(place)), value) for place, value in values)

@@ -105,7 +105,7 @@ class TrialTrace:
 def trace_trial(trial: Trial, store: Store) -> TrialTrace:
     """Return the jobs behind all scores of a trial, inputs first, each with its state."""
     seen: set[str] = set()
-    jobs = [job for score in trial.goals for job in score.walk(seen)]
+    jobs = [job for goal in trial.goals for job in goal.walk(seen)]
     return TrialTrace(trial.id, tuple(_step(job, store) for job in jobs))
 
 

@@ -34,7 +34,7 @@ MODEL_FACTS: Mapping[str, str] = {
     "pretraining_tokens": "tokens of pre-training",
 }
 
-ANSWERS = ("labels", "choices", "text", "likelihood", "running text")
+ANSWERS = ("labels", "written labels", "choices", "text", "likelihood", "running text")
 """How a model can answer a task."""
 
 
@@ -66,9 +66,10 @@ class TaskView:
     `files` maps a role (train, dev, test; `train 2` for the second of several files) to where the
     file lies, `digests` to its SHA-256, `labels` a label's value in the data to the word that the
     model is asked for. `hub` names the data set on the hub and its commit, where it is from there.
-    `answers` says how a model answers: it weighs "labels" or the texts of "choices", it writes a
-    "text", or it is asked for the likelihood of a right text or of "running text" (see ANSWERS).
-    `decoding` says how it writes or compares, `metrics` are those that the task is scored by.
+    `answers` says how a model answers: it weighs "labels" or the texts of "choices", it writes one
+    of the "written labels" or a "text", or it is asked for the likelihood of a right text or of
+    "running text" (see ANSWERS). `decoding` says how it writes or compares, `metrics` are those
+    that the task is scored by, `selects` the one that decides tuning.
     `limit` is how many training rows a seed draws, `held` how many rows dev and test have at most.
     `also` names the tasks that whatever was trained for this one answers too; on a task that is not
     `trained` no weights are trained, and one that no method `met` has no trials of its own.
@@ -97,6 +98,7 @@ class TaskView:
     also: tuple[str, ...] = ()
     trained: bool = True
     met: bool = True
+    selects: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class MethodView:
 
     `options` are all its hyperparameters, `training` the shared training settings with the
     method's own values filled in (empty where nothing is trained by gradients); `tuned` are the
-    values that were tried, by hyperparameter of either, in `candidates` combinations.
+    values that were tried, by hyperparameter of either, in `candidates` combinations; a search
+    spread them between the ends of `ranges`.
     `starts_at_base` is False for a method that takes a model's architecture and draws its weights
     anew. `draws` says that its seed decides something. `on` names the task that it is trained on,
     where that is another than the one it is asked, `after` the method that it starts from.
@@ -127,6 +130,7 @@ class MethodView:
     after: str | None = None
     tuned: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     candidates: int = 0
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     cite: tuple[str, ...] = ()
 
 
@@ -177,7 +181,7 @@ class StudyView:
     `folder` is the study's folder and `text` the author's prose in it (None when there is none);
     `files` are the study file and the lock, for the bundle; `lock` holds the lock's digest and
     date, `environment` the packages that it pins; `tuned` says whether hyperparameters were
-    searched for (else they were fixed beforehand).
+    searched for (else they were fixed beforehand), `extend` how many runs may go beyond an edge.
     """
 
     name: str
@@ -194,6 +198,7 @@ class StudyView:
     author: str = "The smalltune contributors"
     training: Mapping[str, Any] = field(default_factory=dict)
     tuned: bool = False
+    extend: int = 0
     keywords: tuple[str, ...] = ()
     folder: Path | None = None
     text: Path | None = None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
-from smalltune.planning.pairs import meets
+from smalltune.planning.pairs import asked_by, meets
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec, TaskSpec
 
 __all__ = ["Cell", "cells", "draws"]
@@ -35,7 +35,7 @@ def cells(study: StudySpec) -> Iterator[Cell]:
     for task, method in product(study.tasks, study.methods):
         if not meets(method, task):
             continue
-        models = study.models if method.kind.uses_model else (None,)
+        models = asked_by(method, study.models) if method.kind.uses_model else (None,)
         seeds = study.seeds if draws(method, task) else (None,)
         for model, seed in product(models, seeds):
             yield Cell(model, method, task, seed)

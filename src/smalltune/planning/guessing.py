@@ -73,6 +73,8 @@ def guess(
     if choices:
         raise DataError(f"{table.path}: no column says which choice is right: name it with --label")
     texts = tuple(text) or _texts(table, (label,))
+    if not label and _holds_only(table, texts):
+        return Columns(texts, "", None, "language_modelling")
     found = label or _label(table, texts)
     return Columns(texts, found, id or _id(table, (*texts, found)))
 
@@ -107,6 +109,13 @@ def _check_names(table: Table) -> None:
             f"{table.path}: {long[:40]!r}... looks like a text, not a column's name: put a line "
             "with the columns' names above the first row"
         )
+
+
+def _holds_only(table: Table, texts: Sequence[str]) -> bool:
+    """Tell whether a table has one column of texts and nothing else, or ids beside it."""
+    others = [name for name in table.columns if name not in texts]
+    named = any(bare(name) in _LABELS for name in others)
+    return len(texts) == 1 and not named and (not others or others == [_id(table, texts)])
 
 
 def _named_label(table: Table) -> str | None:

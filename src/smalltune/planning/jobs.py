@@ -114,7 +114,20 @@ class Jobs:
         label = who.label if task == cell.task else cell._replace(task=task).id
         return job("train", spec, inputs, self._source(cell.model.name), f"train {label}")
 
-    def _predictions(self, who: Learner, asked: TaskSpec, split: str) -> Job:
+    def loss(self, who: Learner) -> Job | None:
+        """Return the job that asks for the likelihood of dev's references.
+
+        None where another answers that already, or where rows would have to be shown before it.
+        """
+        cell, kind = who.cell, who.cell.method.kind
+        writes = "beams" in cell.task.task.decoding_options()
+        if cell.model is None or not writes or (kind.uses_rows and not kind.trains):
+            return None
+        return self._predictions(who, cell.task, "dev", likelihood=True)
+
+    def _predictions(
+        self, who: Learner, asked: TaskSpec, split: str, *, likelihood: bool = False
+    ) -> Job:
         cell, data = who.cell, self.prepare(asked.name)
         method = cell.method.settled(who.chosen)[0]
         if cell.model is None:
@@ -130,11 +143,14 @@ class Jobs:
             spec |= {"limit": asked.limit}
         if getattr(method, "shots", 0):
             spec |= {"asked": self._shown(cell, asked)}
-        if decoding := asked.task.decoding_options():
+        if likelihood:
+            spec |= {"ask": "likelihood"}
+        elif decoding := asked.task.decoding_options():
             tokeniser = self.lock.models[cell.model.name].tokeniser
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
         sources = self._source(cell.model.name)
-        return job("predict", spec, inputs, sources, f"predict {who.label} {split}")
+        what = "loss" if likelihood else "predict"
+        return job("predict", spec, inputs, sources, f"{what} {who.label} {split}")
 
     def _asked(self, cell: Cell, method: Any, task: TaskSpec) -> dict[str, Any]:
         """Return what a training and a prediction have in common."""

@@ -100,6 +100,11 @@ def _after(method: MethodSpec, known: Mapping[str, MethodSpec]) -> str:
         return f"{method.method} draws all weights anew, so nothing of {first.name} would be left"
     if not first.kind.trains:
         return f"{first.name} trains no weights, so there is nothing to start from"
+    if _quantised(first):
+        return (
+            f"{first.name} trains over a base in fewer bits, and what it trains would be merged "
+            "into other weights than those: start after a method that keeps the base whole"
+        )
     if not hasattr(first.kind, "merge"):
         return (
             f"what {first.name} trains cannot be made part of the model's own weights, so nothing "
@@ -115,6 +120,12 @@ def _circle(method: MethodSpec, known: Mapping[str, MethodSpec]) -> str:
         way.append(at)
         at = known[at].after
     return f"it comes after itself: {' after '.join([*way, at])}" if at == method.name else ""
+
+
+def _quantised(method: MethodSpec) -> bool:
+    """Tell whether a method trains over a base that is held in fewer bits."""
+    held = getattr(method.settled()[0], "quantised", None)
+    return bool(held and held())
 
 
 def _has_texts(task: TaskSpec) -> bool:

@@ -171,19 +171,21 @@ def _data(study: StudySpec, task: TaskSpec) -> LockedTask:
 
 
 def _here(study: StudySpec, task: TaskSpec) -> LockedTask:
-    """Return a task's data files on this machine as they are now."""
-    found = {}
-    for role, sources in sorted(task.files.items()):
-        try:
-            paths = [(source, locate_file(study.place_of(source))) for source in sources]
+    """Return a task's data files on this machine as they are now, after a look at their rows."""
+    found, here = {}, {}
+    try:
+        for role, sources in sorted(task.files.items()):
+            here[role] = [locate_file(study.place_of(source)) for source in sources]
             found[role] = tuple(
-                LockedFile(source, file_digest(path), path.stat().st_size) for source, path in paths
+                LockedFile(source, file_digest(path), path.stat().st_size)
+                for source, path in zip(sources, here[role], strict=True)
             )
-        except DataError as error:
-            raise StudyError(f"{_where(study, 'tasks', task.name)}: {error}") from error
-        except OSError as error:
-            said = f"{error.filename}: {error.strerror}"
-            raise StudyError(f"{_where(study, 'tasks', task.name)}: {said}") from error
+        task.task.look(here)
+    except DataError as error:
+        raise StudyError(f"{_where(study, 'tasks', task.name)}: {error}") from error
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}"
+        raise StudyError(f"{_where(study, 'tasks', task.name)}: {said}") from error
     asked = {**task.perhaps, **task.splits}
     return LockedTask(found, task.source, task.config, task.revision, asked)
 

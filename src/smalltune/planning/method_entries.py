@@ -35,7 +35,7 @@ class MethodEntries(Naming):
         keys = [field.alias or key for key, field in MethodEntry.model_fields.items()]
         beside = [*keys, *(names_of(Training) if kind.trains else [])]
         own, training = self._options(kind, entry.options, place, beside)
-        candidates = self._candidates(kind, entry, place, beside)
+        candidates, ranges = self._candidates(kind, entry, place, beside)
         build(kind, own, place, self.problems)
         if kind.trains and training:
             build(Training, {**kind.training, **shared, **training}, place, self.problems)
@@ -46,7 +46,9 @@ class MethodEntries(Naming):
         named = entry.method or name
         return MethodSpec(
             name, entry.with_ or named, own, {**shared, **training}, candidates, said,
-            tuple(entry.tasks or ()), named if entry.with_ else "", entry.on, entry.after,
+            tuple(entry.tasks or ()), tuple(entry.models or ()),
+            {n: (r.low, r.high) for n, r in ranges.items()},
+            named if entry.with_ else "", entry.on, entry.after,
         )  # fmt: skip
 
     def _trainer(self, name: str, approach: Any, trainer: str) -> Any:
@@ -67,8 +69,11 @@ class MethodEntries(Naming):
 
     def _candidates(
         self, kind: Any, entry: MethodEntry, place: Place, beside: Sequence[str]
-    ) -> tuple[dict[str, Any], ...]:
-        """Return what tuning tries: all combinations of listed values, or points of a search."""
+    ) -> tuple[tuple[dict[str, Any], ...], dict[str, Range]]:
+        """Return what tuning tries: all combinations of listed values, or points of a search.
+
+        With the latter come the ranges in which they lie.
+        """
         at = (*place, "tune")
         bounds = {n: v for n, v in entry.tune.items() if isinstance(v, RangeEntry)}
         listed = {n: v for n, v in entry.tune.items() if n not in bounds}
@@ -78,7 +83,8 @@ class MethodEntries(Naming):
                 f"{'.'.join(place)} has ranges: give `tuning: {{trials: 6}}`, and no lists beside"
             )
             self.problems.add(at, text)
-            return ()
+            return (), {}
+        ranges: dict[str, Range] = {}
         if listed or trials is None:
             found = [dict(zip(listed, each, strict=True)) for each in product(*listed.values())]
             if listed and trials is not None and len(found) != trials:
@@ -86,16 +92,17 @@ class MethodEntries(Naming):
                 self.problems.add(at, f"{text} {trials} (tuning.trials)")
             found = found if listed else []
         else:
-            found = self._searched(kind, entry, bounds, at)
+            ranges = self._ranges(kind, entry, bounds, at)
+            found = spread(ranges, self.tuning.trials or 0, self.tuning.seed)
         for each in found:
             for option, value in each.items():
                 self._options(kind, {option: value}, at, beside)
-        return tuple(found)
+        return tuple(found), ranges
 
-    def _searched(
+    def _ranges(
         self, kind: Any, entry: MethodEntry, bounds: Mapping[str, RangeEntry], at: Place
-    ) -> list[dict[str, Any]]:
-        """Return the points of a search over the method's ranges and those of its entry."""
+    ) -> dict[str, Range]:
+        """Return where a search looks: the method's ranges, and those of its entry before them."""
         ranges = {n: r for n, r in kind.ranges().items() if n not in entry.options}
         for name, given in bounds.items():
             own = kind.ranges().get(name)
@@ -103,7 +110,7 @@ class MethodEntries(Naming):
                 ranges[name] = Range(given.low, given.high, whole=bool(own and own.whole))
             except MethodError as error:
                 self.problems.add((*at, name), str(error))
-        return spread(ranges, self.tuning.trials or 0, self.tuning.seed)
+        return ranges
 
     def _options(
         self,

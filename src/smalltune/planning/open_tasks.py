@@ -1,4 +1,4 @@
-"""Open tasks: starter entries for texts to be written, instruction data and multiple choice.
+"""Open tasks: starter entries for texts to be written, instructions, choices and running text.
 
 The rows stay in the user's file: where no test table is given, the task itself parts the rows, by
 the rules `test` and `dev`. Before anything is written the task splits the files as a run will, so
@@ -29,6 +29,9 @@ __all__ = ["OpenTask", "open_task"]
 MOST: Final = 500
 """Rows of dev or test that are drawn from a table, a fifth of it at most."""
 
+HELD_OUT: Final = (0.01, 0.05, 0.1, 0.2)
+"""Shares of the documents that are tried for dev and test, until each has enough."""
+
 _WHOLE: Final = ("question", "query", "hypothesis")
 _SAID: Final = ("summary", "highlights", "abstract", "headline", "translation", "title")
 
@@ -42,6 +45,7 @@ ABOUT: Final = {
     "choices": "Where the choices stand, and the column of the right one: letter, place or text.",
     "first": "The right choice is given by its place, counted from here.",
     "test": "Test and dev are drawn from the file, the same rows for every method and seed.",
+    "held_out": "This share of the documents is dev, and as much test: which, their words decide.",
     "dev": "Dev is drawn from train; what repeats a dev or test row leaves train.",
 }
 """What stands above an option in the study file."""
@@ -72,6 +76,8 @@ def open_task(files: Mapping[str, Path], columns: Columns) -> OpenTask:
     `files` are by role; without a test table test is a part of train. Raises DataError naming file
     and row when they cannot be used.
     """
+    if columns.kind == "language_modelling":
+        return _running_text(files, columns)
     rows = list(read_table(files["train"]))
     options = _options(rows, columns)
     absent = [role for role in ("test", "dev") if role not in files]
@@ -87,10 +93,47 @@ def open_task(files: Mapping[str, Path], columns: Columns) -> OpenTask:
     splits = load("smalltune.tasks", columns.kind)(**options).split(given)
     if "reference" in options or columns.kind == "instructions":
         options = _with_longest(options, splits)
-    notes = [f"{count} {reason}" for reason, count in splits.dropped.items() if count]
+    notes = _dropped(splits)
     if "test" in absent:
         notes.insert(0, f"test is {len(splits.test)} rows of the table, drawn by a seed")
     return OpenTask(options, splits, notes)
+
+
+def _running_text(files: Mapping[str, Path], columns: Columns) -> OpenTask:
+    """Return the task of running text; without tables of dev and test documents are held out."""
+    options: dict[str, Any] = {"text": columns.text[0]}
+    if len(files) > 1:
+        if set(files) != {"train", "dev", "test"}:
+            raise DataError(
+                f"{files['train']}: running text has files of train, dev and test, or one file of "
+                "which a part is held out: give both --dev and --test, or neither"
+            )
+        splits = _split(columns.kind, options, files)
+        return OpenTask(options, splits, _dropped(splits))
+    for share in HELD_OUT:
+        options["held_out"] = share
+        try:
+            splits = _split(columns.kind, options, {"text": files["train"]})
+        except DataError as error:
+            problem = error
+            continue
+        if share == HELD_OUT[-1] or min(len(splits.dev), len(splits.test)) >= FEWEST:
+            held = f"dev is {plural(len(splits.dev), 'document')}, test {len(splits.test)}"
+            return OpenTask(options, splits, [held, *_dropped(splits)])
+    raise DataError(
+        f"{files['train']}: too few documents to hold dev and test out of them ({problem}): give "
+        "more, or files of dev and test"
+    )
+
+
+def _split(kind: str, options: Mapping[str, Any], files: Mapping[str, Path]) -> Splits:
+    task = load("smalltune.tasks", kind)(**options)
+    splits: Splits = task.split({role: [path] for role, path in files.items()})
+    return splits
+
+
+def _dropped(splits: Splits) -> list[str]:
+    return [f"{count} {reason}" for reason, count in splits.dropped.items() if count]
 
 
 def _options(rows: Sequence[Mapping[str, Any]], columns: Columns) -> dict[str, Any]:

@@ -1,25 +1,30 @@
-"""Pairs: which methods of a study meet which of its tasks.
+"""Pairs: which methods of a study meet which of its tasks and models.
 
-Each method meets each task, with three exceptions. A method may name its `tasks`. On a task that
-is not `trained` nothing is trained. And a method that asks no model answers with labels, or with
-texts, so that tasks of the other sort are not for it; where the study has some that are, it meets
-those, and what was left out is told with the plan. Nor are demonstrations for running text, which
-asks nothing.
+Each method meets each task and model, with three exceptions. A method may name its `tasks` and its
+`models`. On a task that is not `trained` nothing is trained. And a method that asks no model
+answers with labels, or with texts, so that tasks of the other sort are not for it; where the study
+has some that are, it meets those, and what was left out is told with the plan. Nor are
+demonstrations for running text, which asks nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from smalltune.core.plugins import nearest
-from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
+from smalltune.planning.spec import Contrast, MethodSpec, ModelSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Problems
 
-__all__ = ["able", "check_pairs", "left_out", "meets", "shared_contrasts"]
+__all__ = ["able", "asked_by", "check_pairs", "left_out", "meets", "shared_contrasts"]
 
 
 def meets(method: MethodSpec, task: TaskSpec) -> bool:
     """Tell whether trials of this method on this task are part of the study."""
     return _wanted(method, task) and able(method, task)
+
+
+def asked_by(method: MethodSpec, models: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:
+    """Return the models that a method is for, in the order of the study."""
+    return tuple(model for model in models if not method.models or model.name in method.models)
 
 
 def left_out(study: StudySpec) -> list[tuple[str, str]]:
@@ -33,16 +38,17 @@ def left_out(study: StudySpec) -> list[tuple[str, str]]:
 
 
 def check_pairs(
-    tasks: Sequence[TaskSpec], methods: Sequence[MethodSpec], problems: Problems
+    tasks: Sequence[TaskSpec],
+    methods: Sequence[MethodSpec],
+    models: Sequence[ModelSpec],
+    problems: Problems,
 ) -> None:
-    """Note a task that there is not, and methods and tasks that nothing is left for."""
+    """Note a task or model that there is not, and methods and tasks that nothing is left for."""
     known = [task.name for task in tasks]
     for method in methods:
         place = ("methods", method.name, "tasks")
-        for name in method.tasks:
-            if name not in known:
-                text = f"no task {name!r} in this study. {nearest(name, known)}"
-                problems.add(place, text)
+        _check_names(method, "task", method.tasks, known, problems)
+        _check_names(method, "model", method.models, [m.name for m in models], problems)
         _check_asked(tasks, method, problems)
         asked = [task for task in tasks if _wanted(method, task)]
         unable = [repr(task.name) for task in asked if not able(method, task)]
@@ -75,27 +81,42 @@ def shared_contrasts(
     contrasts: Sequence[Contrast],
     tasks: Sequence[TaskSpec],
     methods: Sequence[MethodSpec],
+    models: Sequence[ModelSpec],
     problems: Problems,
 ) -> tuple[Contrast, ...]:
-    """Return the contrasts, one on each task that its methods share where these are not all.
+    """Return the contrasts, one on each task or model that its methods share where not on all.
 
-    A contrast whose methods share none, or not the task that it names, is noted.
+    A contrast whose methods share none, or not the task or model that it names, is noted.
     """
     by_name = {method.name: method for method in methods}
     found: list[Contrast] = []
     for number, one in enumerate(contrasts):
         sides = [by_name[name] for name in (one.a, one.b) if name in by_name]
-        named = [task for task in tasks if one.task in (None, task.name)]
-        both = [task.name for task in named if all(meets(side, task) for side in sides)]
-        if both == [task.name for task in named]:
-            found.append(one)
-        elif both:
-            found += [replace(one, task=name) for name in both]
-        else:
-            where = f"the task {one.task!r}" if one.task else "any task"
-            text = f"{one.a} and {one.b} are not both asked {where}: there is nothing to compare"
-            problems.add(("contrasts", str(number)), text)
+        asked = [side for side in sides if side.kind.uses_model]
+        named = [task.name for task in tasks if one.task in (None, task.name)]
+        both = [t.name for t in tasks if t.name in named and all(meets(s, t) for s in sides)]
+        of = [model.name for model in models if one.model in (None, model.name)]
+        shared = [m for m in of if all(not s.models or m in s.models for s in asked)]
+        each_task: list[str | None] = [one.task] if both == named else [*both]
+        each_model: list[str | None] = [one.model] if shared == of else [*shared]
+        found += [replace(one, task=t, model=m) for t in each_task for m in each_model]
+        for what, where, there in (("task", one.task, both), ("model", one.model, shared)):
+            if not there and (named if what == "task" else of):
+                at = f"the {what} {where!r}" if where else f"any {what}"
+                text = f"{one.a} and {one.b} are not both asked {at}: there is nothing to compare"
+                problems.add(("contrasts", str(number)), text)
     return tuple(found)
+
+
+def _check_names(
+    method: MethodSpec, what: str, named: Sequence[str], known: Sequence[str], problems: Problems
+) -> None:
+    for name in named:
+        if name not in known:
+            text = f"no {what} {name!r} in this study. {nearest(name, known)}"
+            problems.add(("methods", method.name, f"{what}s"), text)
+    if named and what == "model" and not method.kind.uses_model:
+        problems.add(("methods", method.name, "models"), f"{method.name} asks no model")
 
 
 def able(method: MethodSpec, task: TaskSpec) -> bool:

@@ -12,13 +12,13 @@ a `merge` job. Where the other is tuned, its answer comes first.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from smalltune.core.job import Job, Plan, Trial
+from smalltune.core.job import Job, Plan, Search, Trial
 from smalltune.core.plugins import load
 from smalltune.planning.cells import Cell, cells, draws
 from smalltune.planning.jobs import Jobs, Learner, job
 from smalltune.planning.links import answers_too
 from smalltune.planning.lock import Lock
-from smalltune.planning.searching import beyond
+from smalltune.planning.searching import beyond, edge
 from smalltune.planning.spec import StudySpec
 
 __all__ = ["Known", "plan"]
@@ -28,12 +28,11 @@ Known = Callable[[str], Mapping[str, Any] | None]
 
 
 def plan(study: StudySpec, lock: Lock, known: Known = lambda key: None) -> Plan:
-    """Return the trials whose hyperparameters are known, and the `select` jobs of all tuning."""
+    """Return the trials whose hyperparameters are known, and the searches of all tuning."""
     planner = _Planner(study, lock, known)
     trials = [trial for cell in cells(study) if (trial := planner.trial(cell))]
-    return Plan(
-        study.name, tuple(trials), tuple(planner.open.values()), tuple(planner.starts.values())
-    )
+    searches = tuple(search for search, _ in planner.searches.values())
+    return Plan(study.name, tuple(trials), searches, tuple(planner.starts.values()))
 
 
 class _Planner:
@@ -42,9 +41,8 @@ class _Planner:
     def __init__(self, study: StudySpec, lock: Lock, known: Known):
         self.study, self.jobs, self.known = study, Jobs(study, lock), known
         self.methods = {method.name: method for method in study.methods}
-        self.open: dict[str, Job] = {}
         self.starts: dict[str, Job] = {}
-        self.chosen: dict[tuple[str, ...], Mapping[str, Any] | None] = {}
+        self.searches: dict[str, tuple[Search, Mapping[str, Any] | None]] = {}
 
     def trial(self, cell: Cell) -> Trial | None:
         """Return a trial with a score job for each evaluation, None while tuning is open."""
@@ -64,7 +62,8 @@ class _Planner:
                 also[name] = self.jobs.score(asked, other, split, self.study.metrics_of(other))
         model = cell.model.name if cell.model else "-"
         name = cell.method.name
-        return Trial(model, name, cell.task.name, cell.seed, scores, also, cell.method.on)
+        loss = self.jobs.loss(who) if self.study.dev_loss else None
+        return Trial(model, name, cell.task.name, cell.seed, scores, loss, also, cell.method.on)
 
     def settled(self, cell: Cell) -> Learner | None:
         """Return a cell with its start and its hyperparameters, None where these are not known."""
@@ -86,41 +85,46 @@ class _Planner:
         before = self.settled(first._replace(task=self.jobs.learned(first)))
         return (self.jobs.merge(before), True) if before else (None, False)
 
-    def tuned(self, cell: Cell) -> Mapping[str, Any] | None:
-        """Return what tuning chose on the task that is learned, or None; note what is to be asked.
+    def tuned(self, trial: Cell) -> Mapping[str, Any] | None:
+        """Return what tuning chose on the task that is learned, or None; note the search."""
+        task = self.jobs.learned(trial)
+        drawn = draws(trial.method, task)
+        cell = trial._replace(task=task, seed=self.study.tuning_seed if drawn else None)
+        where = cell.id.rpartition("/")[0]
+        if where not in self.searches:
+            self.searches[where] = self.search(cell)
+        return self.searches[where][1]
+
+    def search(self, cell: Cell) -> tuple[Search, Mapping[str, Any] | None]:
+        """Return the search with the last `select` job that there is to ask, and what it chose.
 
         Where a choice lies at the edge of what was tried, another job follows that has one
-        candidate more, beyond that edge, at most `extend` times.
+        candidate more, beyond that edge, at most `extend` times. None: nothing is chosen yet.
         """
-        model = cell.model.name if cell.model else "-"
-        place = (model, cell.method.name, self.jobs.learned(cell).name)
-        if place in self.chosen:
-            return self.chosen[place]
         candidates = list(cell.method.candidates)
-        for left in range(self.study.extend, -1, -1):
+        budget, extend = len(candidates), self.study.extend
+        for left in range(extend, -1, -1):
             select = self.select(cell, candidates)
             answer = self.known(select.key)
             more = beyond(candidates, answer["index"]) if answer and left else None
             if more is None:
                 break
             candidates.append(more)
-        self.open[select.key] = select
-        self.chosen[place] = answer and answer["options"]
-        return self.chosen[place]
+        option, at = edge(candidates, answer["index"]) if answer else ("", "")
+        model, method, task, _ = cell.id.split("/")
+        found = Search(model, method, task, cell.seed, select, budget, extend, option, at)
+        return found, answer and answer["options"]
 
-    def select(self, tried: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
+    def select(self, cell: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
         """Return the job that names the best of the tuning runs on dev."""
-        task = self.jobs.learned(tried)
-        metric = self.study.selects_by(task)
-        seed = self.study.tuning_seed if draws(tried.method, task) else None
-        cell = tried._replace(task=task, seed=seed)
+        metric = self.study.selects_by(cell.task)
         start, where = self.start(cell)[0], cell.id.rpartition("/")[0]
         tries = [
             Learner(cell, chosen, start, f"{where} tuning {n}")
             for n, chosen in enumerate(candidates, 1)
         ]
         scores = {
-            str(n): self.jobs.score(who, task, "dev", (metric,)) for n, who in enumerate(tries)
+            str(n): self.jobs.score(who, cell.task, "dev", (metric,)) for n, who in enumerate(tries)
         }
         better = load("smalltune.metrics", metric).better
         spec = {"metric": metric, "better": better, "candidates": list(candidates)}

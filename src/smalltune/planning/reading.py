@@ -15,7 +15,7 @@ from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
 from smalltune.planning.schema import StudyFile
 from smalltune.planning.shape import check_shape
-from smalltune.planning.spec import Contrast, MethodSpec, StudySpec, TaskSpec
+from smalltune.planning.spec import Contrast, MethodSpec, ModelSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Document, Problems, parse_value, read_document
 
 __all__ = ["find_study", "read_study"]
@@ -92,7 +92,7 @@ class _Reader:
             for name, e in shape.methods.items()
             if (m := self.method_entries.method(name, e, training))
         )
-        self._fit(tasks, methods)
+        self._fit(tasks, methods, models)
         self.problems.stop()
         metrics = self.metrics(tasks)
         primary = self.primary(metrics)
@@ -113,7 +113,7 @@ class _Reader:
             tuning_seed=shape.tuning.seed,
             extend=shape.tuning.extend if shape.tuning.trials else 0,
             tuning_metric=self.entries.among(select, metrics, ("tuning", "metric"), "metric"),
-            contrasts=shared_contrasts(contrasts, tasks, methods, self.problems),
+            contrasts=shared_contrasts(contrasts, tasks, methods, models, self.problems),
             published=read_published(
                 shape.published,
                 {t.name: t.judged_by(shape.metrics) for t in tasks},
@@ -127,20 +127,26 @@ class _Reader:
             evaluations=self.evaluations(),
             max_length=shape.max_length,
             keep_weights=shape.keep_weights,
+            dev_loss=shape.dev_loss,
             dtype=shape.dtype,
             base_dtype=shape.base_dtype,
             folder=self.folder,
             document=self.document,
         )
 
-    def _fit(self, tasks: Sequence[TaskSpec], methods: Sequence[MethodSpec]) -> None:
+    def _fit(
+        self,
+        tasks: Sequence[TaskSpec],
+        methods: Sequence[MethodSpec],
+        models: Sequence[ModelSpec],
+    ) -> None:
         """Note methods that lack the model or the tasks which they need."""
         asking = [method.name for method in methods if method.kind.uses_model]
         if asking and not self.shape.models:
             self.problems.add((), f"'models' is missing: {asking[0]} asks a language model")
         self.problems.stop()
         self._hold(methods)
-        check_pairs(tasks, methods, self.problems)
+        check_pairs(tasks, methods, models, self.problems)
         check_links(tasks, methods, self.problems)
 
     def _hold(self, methods: Sequence[MethodSpec]) -> None:

@@ -110,10 +110,10 @@ class MethodEntry(_Open):
     """A method by its name or, under a name of one's own, by `method:`; its hyperparameters.
 
     `tune` gives some of them several values, of which the best combination on dev is used, or a
-    range for the search that `tuning.trials` asks for. `tasks` names
-    the tasks that the method is for, where it is not for all. It is trained on the task it is
-    asked, or `on` another one; from the base, or from what it comes `after`. `with` names the
-    method that does the training, where an approach such as `instruct` leaves that open.
+    range for the search that `tuning.trials` asks for. `tasks` and `models` name those that the
+    method is for, where it is not for all. It is trained on the task it is asked, or `on` another
+    one; from the base, or from what it comes `after`. `with` names the method that does the
+    training, where an approach such as `instruct` leaves that open.
     """
 
     method: str | None = None
@@ -122,6 +122,7 @@ class MethodEntry(_Open):
     after: str | None = None
     title: str | None = None
     tasks: Annotated[list[str], Field(min_length=1)] | None = None
+    models: Annotated[list[str], Field(min_length=1)] | None = None
     tune: dict[str, Tried] = Field(default_factory=dict)
     why: str = ""
 
@@ -173,5 +174,6 @@ class StudyFile(_Closed):
     evaluations: list[str] = Field(default_factory=lambda: ["dev", "test"], min_length=1)
     max_length: Annotated[int, Field(ge=8)] = 512
     keep_weights: bool = False
+    dev_loss: bool = False
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     base_dtype: Literal["float32", "bfloat16"] = "float32"

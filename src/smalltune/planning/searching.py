@@ -12,9 +12,10 @@ from typing import Any
 
 from smalltune.methods import Range
 
-__all__ = ["beyond", "spread"]
+__all__ = ["beyond", "edge", "spread"]
 
 RATE = "learning_rate"
+LOWEST, HIGHEST = "lowest", "highest"
 STEP = 10 ** (1 / 2)
 """How far beyond its edge a learning rate is tried, each time: half a decade."""
 
@@ -40,19 +41,36 @@ def spread(ranges: Mapping[str, Range], trials: int, seed: int) -> list[dict[str
 def beyond(candidates: Sequence[Mapping[str, Any]], best: int) -> dict[str, Any] | None:
     """Return a candidate beyond the edge at which the best one lies, None where it lies inside.
 
-    Judged by the learning rate, on which all others depend: the best has the lowest or the highest
-    that was tried. The new candidate has the best one's other values.
+    Only learning rates are followed; the new candidate has the best one's other values.
     """
-    rates = [each[RATE] for each in candidates if RATE in each]
-    if len(set(rates)) < 2 or RATE not in candidates[best]:
+    option, at = edge(candidates, best)
+    if option != RATE or not at:
         return None
     rate = candidates[best][RATE]
-    if min(rates) < rate < max(rates):
-        return None
-    return {
-        **candidates[best],
-        RATE: Range.rounded(rate * (STEP if rate == max(rates) else 1 / STEP)),
-    }
+    further = rate * STEP if at == HIGHEST else rate / STEP
+    return {**candidates[best], RATE: Range.rounded(further)}
+
+
+def edge(candidates: Sequence[Mapping[str, Any]], best: int) -> tuple[str, str]:
+    """Return the option by which the best candidate is judged, and at which end of it it lies.
+
+    That is the learning rate, on which all others depend; where it is not tuned, the one number
+    that is. The end is LOWEST or HIGHEST of the values tried, "" inside; without such an option
+    both are "".
+    """
+    tuned = dict.fromkeys(name for each in candidates for name in each)
+    option = RATE if RATE in tuned else next(iter(tuned)) if len(tuned) == 1 else ""
+    values = [each[option] for each in candidates if option in each]
+    if option not in candidates[best] or not all(map(_number, values)):
+        return "", ""
+    value = candidates[best][option]
+    if len(set(values)) < 2 or min(values) < value < max(values):
+        return option, ""
+    return option, HIGHEST if value == max(values) else LOWEST
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _root(axes: int) -> float:

@@ -102,10 +102,11 @@ class MethodSpec:
     """A method: the plug-in `method`, the values that the study gives, and what is tuned.
 
     `options` are the method's own; `training` are the engine's, the study's shared values under
-    the method's. `candidates` are what tuning tries, values of options of either kind. `tasks`
-    names the tasks that it is for; () are all (see `pairs`). `on` names the task that it is trained
-    on, whatever it is asked, and `after` the method whose weights it starts from (see `links`).
-    `approach` is the plug-in that the study names where that leaves open which `method` trains.
+    the method's. `candidates` are what tuning tries, values of options of either kind, `ranges`
+    between which they were spread by a search. `tasks` and `models` name those that it is for; ()
+    are all (see `pairs`). `on` names the task that it is trained on, whatever it is asked, and
+    `after` the method whose weights it starts from (see `links`). `approach` is the plug-in that
+    the study names where that leaves open which `method` trains.
     """
 
     name: str
@@ -115,6 +116,8 @@ class MethodSpec:
     candidates: tuple[Mapping[str, Any], ...]
     said: Said
     tasks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     approach: str = ""
     on: str | None = None
     after: str | None = None
@@ -170,6 +173,7 @@ class StudySpec:
 
     `sesoi` is the smallest difference of interest, as the primary metric counts. `dtype` is the
     number format in which models compute, `base_dtype` the one in which a frozen base is held.
+    `dev_loss` also asks how likely dev's references are, where texts are written.
     """
 
     name: str
@@ -195,6 +199,7 @@ class StudySpec:
     evaluations: tuple[str, ...]
     max_length: int
     keep_weights: bool
+    dev_loss: bool
     dtype: str
     base_dtype: str
     folder: Path

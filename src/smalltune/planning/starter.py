@@ -54,14 +54,17 @@ def starter_study(name: str) -> Written:
 
 
 def open_study(name: str, own: Own) -> Written:
-    """Write a study on the user's tables whose answers are texts, choices or exchanges.
+    """Write a study on the user's tables whose answers are texts, choices, exchanges or no more.
 
     Raises DataError naming file and row when the columns cannot be used.
     """
     folder, kind = new_folder(name), own.columns.kind
     found = open_task(own.files, own.columns)
     places = {role: os.path.relpath(p.resolve(), folder.resolve()) for role, p in own.files.items()}
-    places.setdefault("test", places["train"])
+    if kind != "language_modelling":
+        places.setdefault("test", places["train"])
+    elif len(places) == 1:
+        places = {"text": places["train"]}
     task = _name(own.files["train"])
     tasks = OPEN.format(task=task, kind=kind, files=_files(places), options=found.lines)
     plugin = load("smalltune.tasks", kind)

@@ -79,7 +79,7 @@ def record(study: StudySpec, plan: Plan) -> dict[str, Any]:
 
 
 def _state(trial: Trial, before: Mapping[str, str], store: Store) -> TrialStatus:
-    if all(store.known(score.key) for score in trial.goals):
+    if all(store.known(goal.key) for goal in trial.goals):
         return TrialStatus(trial.id, "done")
     for job in _behind(trial, store):
         failure = store.failure(job.key)
@@ -95,8 +95,8 @@ def _state(trial: Trial, before: Mapping[str, str], store: Store) -> TrialStatus
 def _behind(trial: Trial, store: Store) -> Iterator[Job]:
     """Yield a trial's unfinished jobs, inputs first."""
     seen: set[str] = set()
-    for score in trial.goals:
-        yield from (job for job in score.walk(seen) if not store.known(job.key))
+    for goal in trial.goals:
+        yield from (job for job in goal.walk(seen) if not store.known(job.key))
 
 
 def _before(study: str, store: Store) -> dict[str, dict[str, str]]:

@@ -31,9 +31,9 @@ DISK_SPEED = 1e9
 
 BYTES_PER_TOKEN, TOKENS_PER_ROW = 4, 100
 
-WHOLE, FROZEN, MERGED = 16, 5, 12
-"""Bytes per parameter: weights, gradients and two moments of Adam; weights and a few trained;
-weights, those to put back, and the bytes of a file."""
+WHOLE, FROZEN, HELD, MERGED = 16, 5, 3, 12
+"""Bytes per parameter: weights, gradients and two moments of Adam; weights and a few trained; the
+same where the weights are held in bfloat16; weights, those to put back, and the bytes of a file."""
 
 MARGIN = 1.2
 """How much more than the highest measured memory is set aside."""
@@ -86,8 +86,11 @@ class Estimates:
         for kind in _kinds(job)[:2]:
             if any(self._peaks.get(kind, ())):
                 return int(MARGIN * max(self._peaks[kind]))
-        each = WHOLE if job.stage == "train" and _changes_base(job) else FROZEN
-        each = MERGED if job.stage == "merge" else each
+        each = HELD if _held(job) == "bfloat16" else FROZEN
+        if job.stage == "train" and _changes_base(job):
+            each = WHOLE
+        if job.stage == "merge":
+            each = MERGED
         return WORKER_BYTES + each * self._size(job)
 
     def _size(self, job: Job) -> int:
@@ -141,8 +144,14 @@ def _kinds(job: Job) -> list[tuple[str, ...]]:
     """Return what jobs that take about as long have in common, the narrowest first."""
     spec, data = job.spec, _behind(job)
     method = str(spec.get("method", {}).get("name", ""))
-    wide = (job.stage, method, str(spec.get("model")), data.key if data else "", _split(job))
+    rows = data.key if data else ""
+    wide = (job.stage, method, str(spec.get("model")), rows, _split(job), _held(job))
     return [(*wide, f"{spec.get('method')} {spec.get('training')}"), wide, wide[:2], wide[:1]]
+
+
+def _held(job: Job) -> str:
+    """Return the number format in which a job's base lies in memory."""
+    return str(job.spec.get("base_dtype", "float32"))
 
 
 def _split(job: Job) -> str:

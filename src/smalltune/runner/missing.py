@@ -106,4 +106,8 @@ class Weights:
 
 def _of_trials(record: Mapping[str, Any]) -> Readers:
     """Return the readers in a plan that was written before it named them."""
-    return {t["train"]: list(t["predict"].values()) for t in record["trials"] if t["train"]}
+    found: Readers = {}
+    for trial in record["trials"]:
+        readers = found.setdefault(trial["train"], [])
+        readers += [*trial["predict"].values(), *filter(None, [trial.get("loss")])]
+    return found

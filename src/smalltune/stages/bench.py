@@ -14,6 +14,7 @@ from smalltune.core.provenance import Meter
 from smalltune.engine.held import hold
 from smalltune.engine.memory import free_memory
 from smalltune.engine.peak import matmul_peak
+from smalltune.engine.quantised import quantise
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers
 from smalltune.models.loading import fingerprint, load_model, load_tokeniser
@@ -81,7 +82,7 @@ class Bench:
         self.progress: Callable[[dict[str, Any]], None] = lambda event: None
         self.meter = Meter()
         self._device = device
-        self._bases: OrderedDict[tuple[str, str], _Base] = OrderedDict()
+        self._bases: OrderedDict[tuple[str, str, str], _Base] = OrderedDict()
         self._tokenisers: OrderedDict[str, Any] = OrderedDict()
         self._tokens: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
@@ -138,25 +139,34 @@ class Bench:
 
     def held(self) -> set[str]:
         """Return the content keys of what is kept, so that jobs can go where their things are."""
-        return {key for key, _ in (*self._bases, *self._tokens)}
+        return {key[0] for key in (*self._bases, *self._tokens)}
 
     @contextmanager
     def base(
-        self, ref: str, digest: str, seed: int, changes: bool, dtype: str = "float32"
+        self,
+        ref: str,
+        digest: str,
+        seed: int,
+        changes: bool,
+        dtype: str = "float32",
+        quantised: str = "",
     ) -> Iterator[Any]:
         """Lend the base model; when it comes back its bits must be those it had.
 
         With `changes` the borrower trains the base itself, and the bench puts its own copy of the
         weights back; where memory is too scarce for one, or the parts are others now, the base is
         thrown away. `dtype` is the format of its weights: a base that stays frozen may be held in
-        "bfloat16". Raises EngineError when a base that must stay frozen came back changed, or
+        "bfloat16", its linear layers `quantised` (`engine.quantised`).
+
+        Raises EngineError when a base that must stay frozen came back changed, or
         would be trained in another format than float32.
         """
-        if changes and dtype != "float32":
-            raise EngineError(f"a base that is trained itself must be float32, not {dtype}")
+        if changes and (quantised or dtype != "float32"):
+            form = quantised or dtype
+            raise EngineError(f"a base that is trained itself must be float32, not {form}")
         scheme = ref.partition(":")[0]
-        key = f"{digest}:{seed}" if scheme == "config" else digest, dtype
-        kept = self._bases.pop(key, None) or self._load(ref, scheme, seed, dtype)
+        key = f"{digest}:{seed}" if scheme == "config" else digest, dtype, quantised
+        kept = self._bases.pop(key, None) or self._load(ref, scheme, seed, dtype, quantised)
         if changes and kept.copy is None:
             kept.copy = _copied(kept.model)
         try:
@@ -173,7 +183,7 @@ class Bench:
         while len(self._bases) > KEPT:
             self._bases.popitem(last=False)
 
-    def _load(self, ref: str, scheme: str, seed: int, dtype: str) -> _Base:
+    def _load(self, ref: str, scheme: str, seed: int, dtype: str, quantised: str) -> _Base:
         import torch
 
         torch.set_num_threads(self.threads)
@@ -182,6 +192,8 @@ class Bench:
         model = load_model(locate(ref), scheme=scheme, seed=seed, dtype=dtype)
         if dtype != "float32":
             hold(model)
+        if quantised:
+            quantise(model, quantised)
         model = model.to(self._device)
         return _Base(model, fingerprint(model))
 

@@ -39,7 +39,7 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
     changes = trained and method.changes_base
     (ref, digest), seed = inputs.model(spec["model"]), spec["seed"] or 0
     stored = spec.get("base_dtype", "float32")
-    with bench.base(ref, digest, seed, changes, stored) as model:
+    with bench.base(ref, digest, seed, changes, stored, method.quantised()) as model:
         if trained:
             method.load(model, inputs["weights"] / "weights")
         model.eval()
@@ -47,13 +47,15 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
         with precision(spec["dtype"], bench.device), telling(bench.say):
             if method.answers == "labels":
                 rows = probed(method, model, spec, inputs, bench)
+            elif spec.get("ask") == "likelihood":
+                rows = list(task.likelihoods(model, encoded))
             else:
                 how = _writing(task, spec, inputs, bench)
                 rows = list(task.predict(model, encoded, answers, **how))
             if shown and method.calibrated:
                 rows = calibrated(rows, shown.bias(model), answers)
         bench.meter.phase("save")
-        flops = None if "decoding" in spec else _flops(model, encoded, answers)
+        flops = None if {"decoding", "ask"} & spec.keys() else _flops(model, encoded, answers)
         if trained:
             method.detach(model)
     ids = _ids(inputs["data"] / f"{spec['split']}.jsonl")

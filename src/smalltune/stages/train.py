@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from importlib import metadata
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from smalltune.core.provenance import Meter
 from smalltune.core.store import write_json
 from smalltune.data.splits import draw
 from smalltune.engine.checkpoint import NAME
+from smalltune.engine.held import shape_of
 from smalltune.engine.training import Training
 from smalltune.engine.training import train as fit
 from smalltune.stages.bench import Bench, Inputs
@@ -37,7 +40,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
     if options.early_stopping:
         dev = task.training(bench.tokens(inputs, "dev"), answers)
     stored = spec.get("base_dtype", "float32")
-    with bench.base(ref, digest, seed, method.changes_base, stored) as model:
+    with bench.base(ref, digest, seed, method.changes_base, stored, method.quantised()) as model:
         torch.manual_seed(seed)
         method.attach(model)
         counts = _counts(model)
@@ -55,6 +58,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
             micro_batch=bench.micro_batch,
             before_step=method.before_step,
             after_step=method.after_step,
+            factor=method.factor,
         )
         bench.meter.phase("save")
         (out / "weights").mkdir(exist_ok=True)
@@ -67,7 +71,13 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
         file.writelines(json.dumps(line) + "\n" for line in log)
     write_json(out / "facts.json", facts | counts, synced=False)  # committing syncs
     cost = bench.cost("train", dtype=spec["dtype"], tokens=facts["tokens"], flops=facts["flops"])
-    return {"resumed_from": resumed, "micro_batch": spent["micro_batch"], **cost}
+    needs = {name: metadata.version(name) for name in method.needs}
+    return {
+        "resumed_from": resumed,
+        "micro_batch": spent["micro_batch"],
+        **({"needs": needs} if needs else {}),
+        **cost,
+    }
 
 
 def _count_phases(meter: Meter, spent: Mapping[str, Any]) -> None:
@@ -81,7 +91,7 @@ def _count_phases(meter: Meter, spent: Mapping[str, Any]) -> None:
 
 def _counts(model: Any) -> dict[str, int]:
     """Return trained and all parameters; the base's count leaves out what the method added."""
-    parameters = dict(model.named_parameters())
-    trained = sum(p.numel() for p in parameters.values() if p.requires_grad)
-    frozen = sum(p.numel() for p in parameters.values() if not p.requires_grad)
+    parameters = list(model.parameters())
+    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    frozen = sum(prod(shape_of(p)) for p in parameters if not p.requires_grad)
     return {"trainable_parameters": trained, "total_parameters": trained + frozen}

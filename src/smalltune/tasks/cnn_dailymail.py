@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from smalltune.kinds.generation import Generation
+from smalltune.tasks._summaries import Summaries
 
 __all__ = ["CNNDailyMail"]
 
 
 @dataclass(frozen=True)
-class CNNDailyMail(Generation):
+class CNNDailyMail(Summaries):
     """What are the main points of a news article?
 
     An article that is too long loses its end, which news can best do without.
@@ -21,20 +21,8 @@ class CNNDailyMail(Generation):
     prompt: str = "{article}\nSummary:"
     longest: int = 160
 
-    metrics: ClassVar[tuple[str, ...]] = (
-        "rougeL",
-        "rouge1",
-        "rouge2",
-        "invalid_rate",
-        "unended_rate",
-    )
-    more_metrics: ClassVar[tuple[str, ...]] = (
-        "rougeLsum", "bleu", "chrf", "length_ratio", "distinct_1", "distinct_2",
-    )  # fmt: skip
     hub: ClassVar[Mapping[str, str | None]] = {"abisee/cnn_dailymail": "3.0.0"}
-    splits: ClassVar[Mapping[str, str]] = {"train": "train", "dev": "validation", "test": "test"}
     title: ClassVar[str] = "CNN/DailyMail"
-    language: ClassVar[str] = "English"
     licence: ClassVar[str] = "Apache 2.0 as distributed; the articles are their publishers' own"
     link: ClassVar[str] = "https://huggingface.co/datasets/abisee/cnn_dailymail"
     citation: ClassVar[str] = "see2017pointer"

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from smalltune.kinds.generation import Generation
+from smalltune.tasks._summaries import Summaries
 
 __all__ = ["DialogSum"]
 
 
 @dataclass(frozen=True)
-class DialogSum(Generation):
+class DialogSum(Summaries):
     """What was said in a conversation between two persons?
 
     A test dialogue has three summaries by three persons; they are its references, whether the file
@@ -24,20 +24,8 @@ class DialogSum(Generation):
     longest: int = 96
     stop: Literal["end", "line"] = "line"
 
-    metrics: ClassVar[tuple[str, ...]] = (
-        "rougeL",
-        "rouge1",
-        "rouge2",
-        "invalid_rate",
-        "unended_rate",
-    )
-    more_metrics: ClassVar[tuple[str, ...]] = (
-        "rougeLsum", "bleu", "chrf", "length_ratio", "distinct_1", "distinct_2",
-    )  # fmt: skip
     hub: ClassVar[Mapping[str, str | None]] = {"knkarthick/dialogsum": None}
-    splits: ClassVar[Mapping[str, str]] = {"train": "train", "dev": "validation", "test": "test"}
     title: ClassVar[str] = "DialogSum"
-    language: ClassVar[str] = "English"
     licence: ClassVar[str] = "CC BY-NC-SA 4.0"
     link: ClassVar[str] = "https://huggingface.co/datasets/knkarthick/dialogsum"
     citation: ClassVar[str] = "chen2021dialogsum"

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from smalltune.kinds.generation import Generation
+from smalltune.tasks._summaries import Summaries
 
 __all__ = ["XSum"]
 
 
 @dataclass(frozen=True)
-class XSum(Generation):
+class XSum(Summaries):
     """What is a news article about, in one sentence?
 
     An article that is too long loses its end.
@@ -22,20 +22,8 @@ class XSum(Generation):
     longest: int = 64
     stop: Literal["end", "line"] = "line"
 
-    metrics: ClassVar[tuple[str, ...]] = (
-        "rougeL",
-        "rouge1",
-        "rouge2",
-        "invalid_rate",
-        "unended_rate",
-    )
-    more_metrics: ClassVar[tuple[str, ...]] = (
-        "rougeLsum", "bleu", "chrf", "length_ratio", "distinct_1", "distinct_2",
-    )  # fmt: skip
     hub: ClassVar[Mapping[str, str | None]] = {"EdinburghNLP/xsum": None}
-    splits: ClassVar[Mapping[str, str]] = {"train": "train", "dev": "validation", "test": "test"}
     title: ClassVar[str] = "XSum"
-    language: ClassVar[str] = "English"
     licence: ClassVar[str] = "none stated; the articles are their publisher's own"
     link: ClassVar[str] = "https://huggingface.co/datasets/EdinburghNLP/xsum"
     citation: ClassVar[str] = "narayan2018xsum"

@@ -7,14 +7,17 @@ study has nothing for it, and the paper then leaves it out.
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from smalltune.analysis.results import Results
+from smalltune.analysis.tuning import Tuned
+
 __all__ = [
-    "BOTH", "COLOURS", "FEW", "WIDTH", "canvas", "label_feet", "place", "place_title", "save",
-    "style", "tint", "title", "titled",
+    "BOTH", "COLOURS", "FEW", "WIDTH", "canvas", "label_feet", "legend_below", "named", "panels",
+    "place", "place_title", "save", "style", "tint", "title", "titled",
 ]  # fmt: skip
 
 WIDTH = 3.3
@@ -135,6 +138,37 @@ def label_feet(axes: Sequence[Any], text: str) -> None:
     columns = axes[0].get_subplotspec().get_gridspec().ncols
     for ax in axes[-columns:]:
         ax.set_xlabel(text)
+
+
+def named(results: Results) -> tuple[str, ...]:
+    """Return the methods of a study, those included of which nothing but tuning is known yet."""
+    return tuple(dict.fromkeys((*results.methods, *(one.method for one in results.tuning))))
+
+
+def panels(searches: Iterable[Tuned]) -> dict[tuple[str, str], list[Tuned]]:
+    """Return the searches of each model and task, which share a panel."""
+    found: dict[tuple[str, str], list[Tuned]] = {}
+    for one in searches:
+        found.setdefault((one.model, one.task), []).append(one)
+    return found
+
+
+def legend_below(
+    figure: Any, axes: Sequence[Any], models: Sequence[str], places: Sequence[tuple[str, str]]
+) -> None:
+    """Title each panel by its model and task, and name the methods once, below them all."""
+    marks: dict[str, Any] = {}
+    for ax, at in zip(axes, places, strict=True):
+        if len(places) > 1:
+            ax.set_title(place_title(models, *at), loc="left")
+        handles, names = ax.get_legend_handles_labels()
+        marks |= dict(zip(names, handles, strict=True))
+    figure.legend(
+        marks.values(),
+        [title(name) for name in marks],
+        loc="outside lower center",
+        ncols=min(len(marks), 2 if figure.get_figwidth() <= WIDTH else 4),
+    )
 
 
 def tint(names: Sequence[str], name: str) -> dict[str, Any]:

@@ -1,0 +1,188 @@
+"""Reasons: why an aim is missed, in words that are kept, with numbers that come from the records.
+
+`reasons.md` has a section for each reason. Its heading says for which pairs and which variants it
+speaks, `train:micro:* against trainer, sft`; the text names numbers in braces, which stand for the
+value in the pairs that miss the aim, or its lowest and highest there. A number of another shape is
+asked for with its name: `{head of 15m}`. So a text cannot go on saying what a new measurement does
+not show, and an aim that is reached is not explained.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.tables import TITLES, Record, best_trainer, clock_of, share_of_peak
+from harness.timing import ratio
+
+__all__ = ["Missed", "Reason", "explained", "read_reasons"]
+
+_HEADING = re.compile(r"## (?P<pairs>\S+) against (?P<variants>.+)")
+_NUMBER = re.compile(r"\{(\w+)(?: of (\w+))?\}")
+
+
+@dataclass(frozen=True)
+class Missed:
+    """An aim that a pair missed: the pair's name, the variant, its record, and the aim."""
+
+    pair: str
+    variant: str
+    record: Record
+    aim: float
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why pairs whose name fits `pairs` miss their aims against `variants`."""
+
+    pairs: str
+    variants: tuple[str, ...]
+    text: str
+
+    def speaks_of(self, missed: Missed) -> bool:
+        """Tell whether this is the reason of a missed aim."""
+        return fnmatch(missed.pair, self.pairs) and missed.variant in self.variants
+
+
+def read_reasons(path: Path) -> list[Reason]:
+    """Return the reasons of a file; raises ValueError for a heading that names no pairs."""
+    found: list[Reason] = []
+    _, *parts = re.split(r"^(?=## )", path.read_text(), flags=re.MULTILINE)
+    for part in parts:
+        heading, _, text = part.partition("\n")
+        match = _HEADING.fullmatch(heading.strip())
+        if match is None:
+            raise ValueError(f"{path}: {heading!r} must be `## PAIRS against VARIANT, VARIANT`")
+        variants = tuple(name.strip() for name in match["variants"].split(","))
+        found.append(Reason(match["pairs"], variants, " ".join(text.split())))
+    return found
+
+
+def explained(missed: Sequence[Missed], reasons: Sequence[Reason]) -> Iterator[str]:
+    """Yield a paragraph for each reason that speaks of what was missed; name what has none."""
+    left = list(missed)
+    for reason in reasons:
+        here = [one for one in left if reason.speaks_of(one)]
+        left = [one for one in left if one not in here]
+        if here:
+            yield f"- {_listed(here)}: {_filled(reason.text, here)}\n"
+    if left:
+        yield f"- {_listed(left)}: no reason is known yet.\n"
+
+
+def _listed(missed: Sequence[Missed]) -> str:
+    by_pair: dict[str, list[str]] = {}
+    for one in missed:
+        by_pair.setdefault(one.pair, []).append(TITLES[one.variant])
+    return "; ".join(f"`{pair}` ({', '.join(names)})" for pair, names in by_pair.items())
+
+
+def _filled(text: str, missed: Sequence[Missed]) -> str:
+    def number(match: re.Match[str]) -> str:
+        name, shape = match.groups()
+        if shape:
+            return _spoken([_OF_SHAPE[name](shape)])
+        return _spoken([_number(name, one) for one in missed])
+
+    return _NUMBER.sub(number, text)
+
+
+def _spoken(values: Sequence[float]) -> str:
+    shown = [
+        f"{value:,.0f}" if value >= 10 else f"{value:.2g}" for value in (min(values), max(values))
+    ]
+    return shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
+
+
+def _number(name: str, missed: Missed) -> float:
+    if name in _OF_SHAPE:
+        return _OF_SHAPE[name](missed.record["plan"]["shape"])
+    return _OF_RECORD[name](missed)
+
+
+# What a shape has
+
+
+@cache
+def _shape(name: str) -> Mapping[str, int]:
+    """Return a shape's vocabulary, hidden size, and the weights of its layers and of its head."""
+    from harness.shapes import SHAPES
+    from smalltune.models.sources import embedded_folder
+
+    shape = SHAPES[name]
+    config: Mapping[str, Any] = shape.config
+    if not shape.tokeniser:
+        config = json.loads(
+            (embedded_folder() / "models" / "micro-llama" / "config.json").read_text()
+        )
+    if not config:
+        raise ValueError(f"the shape {name} is that of a checkpoint: its sizes are not known here")
+    hidden, vocabulary = config["hidden_size"], config["vocab_size"]
+    head = config.get("head_dim") or hidden // config["num_attention_heads"]
+    queries, keys = head * config["num_attention_heads"], head * config["num_key_value_heads"]
+    layer = 2 * hidden * (queries + keys) + 3 * hidden * config["intermediate_size"]
+    return {
+        "vocabulary": vocabulary,
+        "hidden": hidden,
+        "layers": layer * config["num_hidden_layers"],
+        "head": hidden * vocabulary,
+    }
+
+
+def _head(name: str) -> float:
+    """Return the head's part of the products of a forward that reads it everywhere, in percent."""
+    shape = _shape(name)
+    return 100 * shape["head"] / (shape["head"] + shape["layers"])
+
+
+_OF_SHAPE: Mapping[str, Callable[[str], float]] = {
+    "vocabulary": lambda name: _shape(name)["vocabulary"],
+    "hidden": lambda name: _shape(name)["hidden"],
+    "head": _head,
+}
+
+
+# What a record has
+
+
+def _work(missed: Missed) -> float:
+    """Return how many times the needed operations the products of Trainer's default are.
+
+    It computes layers and head for every position of the padded batches: 2 operations for a weight
+    in the forward, 4 or (frozen) 2 in the backward. Attention itself is left out.
+    """
+    record = missed.record
+    shape = _shape(record["plan"]["shape"])
+    each = 6 if record["plan"]["method"] == "full" else 4
+    return each * record["padded_tokens"] * (shape["head"] + shape["layers"]) / record["flop"]
+
+
+def _variant(missed: Missed) -> str:
+    return best_trainer(missed.record) if missed.variant == "best" else missed.variant
+
+
+def _share(missed: Missed) -> float:
+    """Return the share of peak of smalltune on the batches of the variant, in percent."""
+    like = "_like" if _variant(missed).endswith("_like") else ""
+    return 100 * share_of_peak(missed.record, f"smalltune{like}")
+
+
+def _times_trainer(missed: Missed) -> float:
+    record, clock = missed.record, clock_of(missed.record)
+    return ratio(record["runs"]["sft"][clock], record["runs"]["trainer"][clock]).median
+
+
+_OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
+    "aim": lambda missed: missed.aim,
+    "padding": lambda m: 100 * (1 - m.record["tokens"] / m.record["padded_tokens"]),
+    "work": _work,
+    "share": _share,
+    "peer": lambda m: 100 * share_of_peak(m.record, _variant(m)),
+    "busy": lambda m: 100 * _work(m) * share_of_peak(m.record, "trainer"),
+    "needed": lambda m: 100 * m.aim * share_of_peak(m.record, _variant(m)),
+    "sft": _times_trainer,
+}
