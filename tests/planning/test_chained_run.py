@@ -10,8 +10,8 @@ TUNED = ("fake.trainer, after: first", "fake.trainer, tune: {rank: [1, 3]}, afte
 
 @pytest.fixture
 def linked(bureau):
-    for name in ("text", "o"):
-        (bureau.folder / f"{name}.jsonl").write_text('{"text": "so it goes"}\n')
+    (bureau.folder / "text.jsonl").write_text('{"text": "so it goes"}\n')
+    (bureau.folder / "o.jsonl").write_text('{"instruction": "Say so.", "output": "So."}\n')
     return bureau.write(STUDY)
 
 
