@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smalltune.backends import Backend, News
-from smalltune.core.job import Job
+from smalltune.core.job import HEAVY, Job
 from smalltune.core.store import Store
 from smalltune.planning.locking import lock_in_force
 from smalltune.planning.planner import plan
@@ -165,9 +165,10 @@ class Here(Backend):
 def make(store: Store, job: Job, value: float = 0.5) -> None:
     """Store an answer to a job."""
     out = store.work(job)
-    if job.stage == "train":
-        (out / "weights").mkdir(exist_ok=True)
-        (out / "weights" / "model.safetensors").write_bytes(b"w" * 100)
+    if job.stage in HEAVY:
+        folder = out / HEAVY[job.stage]
+        folder.mkdir(exist_ok=True)
+        (folder / "model.safetensors").write_bytes(b"w" * 100)
     elif job.stage == "select":
         values = [
             store.read_json(job.inputs[str(n)].key, "facts.json")["values"][job.spec["metric"]]

@@ -121,3 +121,22 @@ def test_the_same_question_on_the_same_data_is_not_prepared_again(files, store, 
 def test_another_prompt_is_tokenised_on_the_same_rows(files, tiny_folder):
     one, other = tokens(prepare(files), tiny_folder), tokens(prepare(files), tiny_folder, 32)
     assert one.key != other.key and one.inputs["data"].key == other.inputs["data"].key
+
+
+def test_a_limit_keeps_a_draw_of_dev_and_test_counts_the_rest_and_spares_train(
+    tmp_path, files, store
+):
+    test = [{"t": f"number {i} of test is unlike", "y": i % 2} for i in range(40)]
+    whole = prepare({**files, "test": [table(tmp_path / "more.jsonl", test)]})
+    limit = {"dev": 6, "test": 10, "seed": 0}
+    less = Job("prepare", 2, {**whole.spec, "limit": limit}, {}, whole.sources)
+    for job in (whole, less):
+        execute(job, store, Bench())
+    for split, rows in (("train", None), ("dev", 6), ("test", 10)):
+        before, after = (lines(store, job, f"{split}.jsonl") for job in (whole, less))
+        assert len(after) == (rows or len(before))
+        assert [row for row in before if row in after] == after
+    facts = store.read_json(less.key, "facts.json")
+    assert facts["dropped"]["test rows beyond the limit"] == 30
+    assert facts["dropped"]["dev rows beyond the limit"] == 14
+    assert facts["splits"]["test"]["labels"] == {"bad": 5, "good": 5}

@@ -12,7 +12,7 @@ import pytest
 from smalltune.core.plugins import load, names
 from smalltune.kinds import Task
 from smalltune.paper.numbers import macro_name
-from smalltune.planning.planner import cells
+from smalltune.planning.cells import cells
 from smalltune.planning.reading import read_study
 
 ROOT = Path(__file__).parents[2]

@@ -1,5 +1,6 @@
 """What a trial cost: time, memory, parameters, energy. Provenance, so never the same twice."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,7 +9,7 @@ from typing import Any
 from smalltune.analysis.records import TrialRecord
 from smalltune.core.store import Store
 
-__all__ = ["Cost", "cost", "mixtures"]
+__all__ = ["Cost", "Spent", "cost", "mixtures", "spent"]
 
 NAN = float("nan")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -30,6 +31,9 @@ class Cost:
     `seconds` and `cpu_seconds` hold everything, `peak_memory_bytes` is the highest of the jobs.
     `stored_bytes` is what the store keeps of the trial. What `forecast_` says of time, memory and
     stored bytes was forecast before any of it ran (see `foretold`).
+    What the trial was built from, the trainings and merges behind the model that it started from,
+    is charged to it: in `train_seconds`, `tokens` and `flops` as in what holds everything;
+    `built_seconds` is that part of `seconds`, 0 for a trial that started from a base as it is.
     `parts` names the stages that are counted, so that an unfinished trial can be told.
     """
 
@@ -42,6 +46,7 @@ class Cost:
     predict_seconds: float
     setup_seconds: float
     seconds: float
+    built_seconds: float
     cpu_seconds: float
     peak_memory_bytes: float
     trainable_parameters: float
@@ -68,35 +73,50 @@ class Cost:
 
 def cost(store: Store, trial: TrialRecord, told: Mapping[str, Any] = NOTHING) -> Cost:
     """Return what is stored about the cost of a trial; `told` is what was forecast of it."""
-    keys = {"train": trial.train} if trial.train else {}
-    keys |= {f"predict {split}": key for split, key in trial.predict.items()}
-    known = {part: key for part, key in keys.items() if store.known(key)}
+    known = {part: key for part, key in trial.made.items() if store.known(key)}
     made = {part: store.provenance(key) for part, key in known.items()}
     facts = {part: _facts(store, key) for part, key in known.items()}
     tested = made.get("predict test", {})
     trained = made.get("train") if trial.train else tested
     sizes = facts.get("train") or facts.get("predict test", {})
     learned = facts.get("train", {})
+    built = [part for part in known if part.startswith("built")]
+    whole = len(built) == len(trial.built) and (trial.train is None or "train" in known)
+
+    def with_built(own: float, each: Iterable[float]) -> float:
+        """Return what the trial's own training took and what that which it was built from took."""
+        before = [value for value in each if not math.isnan(value)]
+        if not trial.built:
+            return own
+        return sum([*before, *([] if math.isnan(own) else [own])]) if whole else NAN
+
     return Cost(
         trial=trial.id,
         model=trial.model,
         method=trial.method,
         task=trial.task,
         seed=trial.seed,
-        train_seconds=_phase(trained or {}, "train"),
+        train_seconds=with_built(
+            _phase(trained or {}, "train"), (_phase(made[part], "train") for part in built)
+        ),
         predict_seconds=_phase(tested, "predict"),
         setup_seconds=_total({part: p.get("phases") or {} for part, p in made.items()}, "setup"),
         seconds=_total(made, "seconds"),
+        built_seconds=sum(_number(made[part], "seconds") for part in built),
         cpu_seconds=_total(made, "cpu_seconds"),
         peak_memory_bytes=max(
             (_number(p, "peak_memory_bytes") for p in made.values()), default=NAN
         ),
         trainable_parameters=_number(sizes, "trainable_parameters"),
         total_parameters=_number(sizes, "total_parameters"),
-        tokens=_number(learned, "tokens"),
+        tokens=with_built(
+            _number(learned, "tokens"), (_number(facts[part], "tokens") for part in built)
+        ),
         steps=_number(learned, "steps"),
         padding_share=_number(learned, "padding_share"),
-        flops=_number(learned, "flops"),
+        flops=with_built(
+            _number(learned, "flops"), (_number(facts[part], "flops") for part in built)
+        ),
         tokens_per_second=_speed(made.get("train", {}), "tokens_per_second"),
         share_of_peak=_speed(made.get("train", {}), "share_of_peak"),
         predict_flops=_number(facts.get("predict test", {}), "flops"),
@@ -114,6 +134,29 @@ def cost(store: Store, trial: TrialRecord, told: Mapping[str, Any] = NOTHING) ->
     )
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What several jobs cost together: seconds of running and of processors, joules; their keys."""
+
+    seconds: float
+    cpu_seconds: float
+    energy_joules: float
+    keys: tuple[str, ...]
+
+
+def spent(store: Store, trials: Iterable[TrialRecord]) -> Spent:
+    """Return what all stored jobs of some trials cost; one that several share counts once."""
+    keys = dict.fromkeys(key for trial in trials for key in trial.made.values())
+    known = tuple(key for key in keys if store.known(key))
+    made = [store.provenance(key) for key in known]
+    return Spent(
+        _sum(_number(one, "seconds") for one in made),
+        _sum(_number(one, "cpu_seconds") for one in made),
+        _sum(_number(one.get("energy") or {}, "joules") for one in made),
+        known,
+    )
+
+
 def mixtures(store: Store, trials: Iterable[TrialRecord]) -> tuple[str, ...]:
     """Return one line for each thing that differs between the trials and could move a number.
 
@@ -122,8 +165,8 @@ def mixtures(store: Store, trials: Iterable[TrialRecord]) -> tuple[str, ...]:
     """
     seen: dict[str, dict[str, str]] = {}
     for trial in trials:
-        for key in (trial.train, *trial.predict.values()):
-            if key and store.known(key):
+        for key in trial.made.values():
+            if store.known(key):
                 for name, value in _circumstances(store, key).items():
                     seen.setdefault(name, {}).setdefault(value, trial.id)
     return tuple(
@@ -173,6 +216,11 @@ def _phase(made: Mapping[str, Any], name: str) -> float:
 
 def _speed(made: Mapping[str, Any], name: str) -> float:
     return _number(made.get("speed") or {}, name)
+
+
+def _sum(values: Iterable[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) if known else NAN
 
 
 def _joined(values: Any) -> str:

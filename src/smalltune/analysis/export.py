@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from smalltune.analysis.changes import change_rows, changes, stored_elsewhere
 from smalltune.analysis.contrasts import Contrast, declared
 from smalltune.analysis.costs import Cost
 from smalltune.analysis.intervals import estimates
@@ -41,8 +42,9 @@ def write(
     scores.parquet has one row per trial, split and item: model, method, task, seed, split, item,
     gold, predicted, and a column per metric with the item's statistics: a number where there is
     one, else a list (macro-F1: true positives, false positives and false negatives per label).
-    Of texts, gold is the first reference; predicted is "" where there was no valid answer. The
-    CSVs are for reading (see `qualitative`); `languages` are those of the tasks.
+    Of texts, gold is the first reference; predicted is "" where there was no valid answer. Where
+    what was trained for a task answered another one too, the split is "also" and that one's name.
+    The CSVs are for reading (see `qualitative`); `languages` are those of the tasks.
     """
     folder = Path(folder)
     with disk_errors(folder):
@@ -69,7 +71,8 @@ def summary(results: Results) -> dict[str, Any]:
 
     `learning` has each trained trial's loss on dev beside the base's, and whether it has learned.
     `tuning` has the budget of each method, without its seconds, and what each search chose; a
-    contrast has as `tuning_trials` how many runs its two sides were tuned with there.
+    contrast has as `tuning_trials` how many runs its two sides were tuned with there. `also` has
+    the answers to other tasks (see `changes`), where there are any.
     """
     dev_and_test = [e for split in results.splits for e in estimates(results, split)]
     contrasts = [
@@ -81,12 +84,14 @@ def summary(results: Results) -> dict[str, Any]:
         for found in [declared(results)]
         for row, one in zip(contrast_rows(found), found, strict=True)
     ]
+    also = change_rows(changes(results))
     plain = {
         "study": results.study,
         "complete": results.complete,
         "missing": [asdict(gap) for gap in results.missing],
         "estimates": [asdict(one) for one in dev_and_test],
         "contrasts": contrasts,
+        **({"also": also} if also else {}),
         "learning": [asdict(one) for one in results.learning],
         "tuning": {"budgets": _budgets(results), "searches": [_search(s) for s in results.tuning]},
     }
@@ -102,6 +107,9 @@ def _score_table(results: Results) -> Any:
         scored = results.scored(trial, split)
         groups = results.groups(trial.task, split, scored.ids)
         parts.append(_scored(trial, split, scored, groups))
+    for trial, other, scored in stored_elsewhere(results):
+        groups = results.groups(other, trial.also[other]["split"], scored.ids)
+        parts.append(_scored(trial, f"also {other}", scored, groups))
     return pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
 
 

@@ -55,15 +55,15 @@ class _Dev(NamedTuple):
 
 
 def learned(store: Store, trials: Sequence[TrialRecord]) -> tuple[Learned, ...]:
-    """Return every trial that trains, in the order of the plan."""
+    """Return every trial that trains on the task it is asked, in the order of the plan."""
     base: dict[tuple[str, str], _Dev] = {}
     for trial in trials:
-        if not trial.train and _asked(store, trial).get("name") == BASE:
+        if not trial.train and not trial.built and _asked(store, trial).get("name") == BASE:
             base[trial.model, trial.task] = _dev(store, trial)
     return tuple(
         _learned(store, trial, base.get((trial.model, trial.task), _Dev()))
         for trial in trials
-        if trial.train
+        if trial.train and not trial.learned
     )
 
 

@@ -22,7 +22,8 @@ class Planned:
         """Take the store and the plan record: `study`, `trials`, `tuning` and `analysis` if any.
 
         `record["analysis"]` holds what the study declares about its analysis: `primary`, `metrics`,
-        `contrasts`, `alpha`, `sesoi`; each may be left out.
+        `contrasts`, `alpha`, `sesoi`, and `base`, the method that asks the base as it is; each may
+        be left out.
         """
         self.store, self.study = store, str(record["study"])
         self.declared: Mapping[str, Any] = record.get("analysis") or {}
@@ -50,6 +51,19 @@ class Planned:
         return tuple(dict.fromkeys((t.model, t.method, t.task) for t in self.trials))
 
     @property
+    def elsewhere(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Each (model, method, task, other task) of which the other was asked too, once."""
+        return tuple(
+            dict.fromkeys((t.model, t.method, t.task, o) for t in self.trials for o in t.also)
+        )
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The tasks whose rows some trial reads: to be asked them, or to learn."""
+        others = (task for trial in self.trials for task in trial.reads)
+        return tuple(dict.fromkeys((*self.tasks, *others)))
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """The splits that any trial is evaluated on."""
         return tuple(dict.fromkeys(split for trial in self.trials for split in trial.score))
@@ -58,9 +72,9 @@ class Planned:
     def missing(self) -> tuple[Gap, ...]:
         """Every planned score that the store does not have."""
         return tuple(
-            Gap(trial.id, split, key, self._reason(trial, split))
+            Gap(trial.id, split, key, self._reason(trial, predict, key))
             for trial in self.trials
-            for split, key in trial.score.items()
+            for split, predict, key in _scores(trial)
             if not self.store.known(key)
         )
 
@@ -98,12 +112,19 @@ class Planned:
             )
         return found
 
-    def _reason(self, trial: TrialRecord, split: str) -> str:
-        keys: Sequence[str | None] = (
-            trial.data, trial.train, trial.predict.get(split), trial.score[split],
-        )  # fmt: skip
+    def _reason(self, trial: TrialRecord, predict: str | None, score: str) -> str:
+        data = [keys[0] for keys in trial.reads.values()]
+        keys: Sequence[str | None] = (*data, *trial.built, trial.train, predict, score)
         failures = (self.store.failure(key) for key in keys if key)
         return next((f"failed: {failure['reason']}" for failure in failures if failure), "not run")
+
+
+def _scores(trial: TrialRecord) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the name of each evaluation with the keys of its predictions and its score."""
+    for split, key in trial.score.items():
+        yield split, trial.predict.get(split), key
+    for task, one in trial.also.items():
+        yield f"also {task}", one["predict"], one["score"]
 
 
 def _trial(row: Mapping[str, Any]) -> TrialRecord:

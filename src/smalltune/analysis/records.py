@@ -1,6 +1,6 @@
 """Records: the plain values that are read from a store, as the rest of the analysis holds them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,11 @@ class TrialRecord:
     `predict` and `score` map a split to a key, `loss` is the key of the likelihood of dev's
     references, where it is asked for. `tokens` is None for a method without a model, and in records
     written before it was kept.
+
+    `also` has, by the name of another task that the same trained thing answered, the split and the
+    keys of data, tokens, predictions and score; `learned` the task it was trained on with the keys
+    of data and tokens, where that is another one; `built` the keys of the jobs that made what its
+    own training started from.
     """
 
     id: str
@@ -32,11 +37,33 @@ class TrialRecord:
     score: Mapping[str, str]
     tokens: str | None = None
     loss: str | None = None
+    also: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    learned: Mapping[str, str] = field(default_factory=dict)
+    built: Sequence[str] = ()
+
+    @property
+    def made(self) -> dict[str, str]:
+        """The key of each job that computed something for this trial, by what it did."""
+        keys = {f"built {n}": key for n, key in enumerate(self.built, 1)}
+        keys |= {"train": self.train} if self.train else {}
+        keys |= {f"predict {split}": key for split, key in self.predict.items()}
+        return keys | {f"predict also {task}": one["predict"] for task, one in self.also.items()}
+
+    @property
+    def reads(self) -> dict[str, tuple[str | None, str | None]]:
+        """The keys of data and tokens of each task whose rows this trial reads."""
+        others = {task: (one["data"], one["tokens"]) for task, one in self.also.items()}
+        if self.learned:
+            others[self.learned["task"]] = (self.learned["data"], self.learned["tokens"])
+        return others | {self.task: (self.data, self.tokens)}
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A score that the plan names and the store does not have, and why, when that is known."""
+    """A score that the plan names and the store does not have, and why, when that is known.
+
+    `split` is "also TASK" for an answer to another task.
+    """
 
     trial: str
     split: str

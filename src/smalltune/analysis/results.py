@@ -6,11 +6,13 @@ gap is carried along by name until it is printed: a mean over five of six seeds 
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from smalltune.analysis.costs import Cost, cost, mixtures
+from smalltune.analysis.alike import check_metric, same_items
+from smalltune.analysis.costs import Cost, Spent, cost, mixtures, spent
 from smalltune.analysis.foretold import forecast_before
 from smalltune.analysis.learning import Learned, learned
 from smalltune.analysis.planned import Planned
@@ -56,10 +58,11 @@ class Results(Planned):
 
     def measured(self, task: str) -> tuple[str, ...]:
         """Return the study's metrics that the scores of a task hold; () when none is stored."""
-        for trial, split in self._firsts():
-            if trial.task == task:
-                return tuple(m for m in self.metrics if m in self.scored(trial, split).stats)
-        return ()
+        own = (self.scored(trial, split) for trial, split in self._firsts() if trial.task == task)
+        others = (t.also[task]["score"] for t in self.trials if task in t.also)
+        also = (self.read_score(key) for key in others if self.store.known(key))
+        first = next(chain(own, also), None)
+        return tuple(m for m in self.metrics if m in first.stats) if first else ()
 
     @property
     def primary(self) -> str:
@@ -84,7 +87,10 @@ class Results(Planned):
 
     def scored(self, trial: TrialRecord, split: str) -> Scored:
         """Return the stored score of a trial on a split."""
-        key = trial.score[split]
+        return self.read_score(trial.score[split])
+
+    def read_score(self, key: str) -> Scored:
+        """Return the stored score of a key."""
         if key not in self._scored:
             rows = self.store.read_lines(key, "scores.jsonl")
             names = list(rows[0]["stats"]) if rows else []
@@ -130,10 +136,10 @@ class Results(Planned):
         An item without a group is a group of its own. Raises DataError where the prepared rows lack
         an item.
         """
-        trial = next(t for t in self.trials if t.task == task)
-        if not (trial.data and self.data_facts(task)["splits"].get(split, {}).get("groups")):
+        known = any(trial.reads.get(task, (None, None))[0] for trial in self.trials)
+        if not (known and self.data_facts(task)["splits"].get(split, {}).get("groups")):
             return ()
-        rows = self._rows(trial, split)
+        rows = self._texts_of(self._data(task), split)
         if lost := [item for item in items if item not in rows]:
             raise DataError(f"{task}: the {split} data has no item {lost[0]!r}: run again")
         named = tuple(rows[item].get("group") or f"\0{item}" for item in items)
@@ -146,6 +152,11 @@ class Results(Planned):
         """What each trial cost, as far as it is stored, in the order of the plan."""
         told = self.store.forecasts(self.study)
         return tuple(cost(self.store, trial, forecast_before(told, trial)) for trial in self.trials)
+
+    @cached_property
+    def spent(self) -> Spent:
+        """What all that is stored of the trials cost, each job once."""
+        return spent(self.store, self.trials)
 
     @cached_property
     def mixed(self) -> tuple[str, ...]:
@@ -202,8 +213,8 @@ class Results(Planned):
     def token_facts(self, task: str, model: str) -> TokenFacts | None:
         """Return what was counted when a model's tokeniser read a task; None when nothing was."""
         for trial in self.trials:
-            key = trial.tokens
-            if key and (trial.task, trial.model) == (task, model) and self.store.known(key):
+            key = trial.reads.get(task, (None, None))[1]
+            if key and trial.model == model and self.store.known(key):
                 spec = self.store.manifest(key)["spec"]
                 splits = self.store.read_json(key, "facts.json")["splits"]
                 return TokenFacts(key, splits, spec.get("max_length"))
@@ -229,41 +240,25 @@ class Results(Planned):
 
     def _checked(self, trial: TrialRecord, split: str, metric: str, kind: type[Metric]) -> Scored:
         scored = self.scored(trial, split)
-        if metric not in scored.stats:
-            held = ", ".join(scored.stats)
-            raise DataError(f"{trial.id}: the {split} score has no {metric!r}, only {held}: run")
-        if scored.versions[metric] != kind.version:
-            raise DataError(
-                f"{trial.id}: {metric} on {split} was scored by version {scored.versions[metric]} "
-                f"of the metric, this is version {kind.version}: run the study again"
-            )
+        check_metric(trial.id, split, scored, metric, kind)
         first = next(t for t, s in self.stored() if s == split and t.task == trial.task)
-        _same_items(first.id, self.scored(first, split), trial.id, scored, split)
+        same_items(first.id, self.scored(first, split), trial.id, scored, split)
         return scored
 
     def _data(self, task: str) -> str:
-        keys = [trial.data for trial in self.trials if trial.task == task and trial.data]
-        if not keys:
+        keys = (trial.reads.get(task, (None, None))[0] for trial in self.trials)
+        found = next((key for key in keys if key), None)
+        if found is None:
             raise DataError(
-                f"study {self.study!r} has no task {task!r}. {nearest(task, list(self.tasks))}"
+                f"study {self.study!r} has no task {task!r}. {nearest(task, list(self.read))}"
             )
-        return keys[0]
+        return found
 
     def _rows(self, trial: TrialRecord, split: str) -> dict[str, dict[str, Any]]:
-        key = trial.data or self._data(trial.task)
+        return self._texts_of(trial.data or self._data(trial.task), split)
+
+    def _texts_of(self, key: str, split: str) -> dict[str, dict[str, Any]]:
         if (key, split) not in self._texts:
             rows = self.store.read_lines(key, f"{split}.jsonl")
             self._texts[key, split] = {row["id"]: row for row in rows}
         return self._texts[key, split]
-
-
-def _same_items(a: str, left: Scored, b: str, right: Scored, split: str) -> None:
-    if left.ids == right.ids and left.gold == right.gold:
-        return
-    pairs = zip(left.ids, left.gold, right.ids, right.gold, strict=False)
-    rows = ((i, j) for i, g, j, h in pairs if (i, g) != (j, h))
-    here, there = next(rows, (f"{len(left.ids)} items", f"{len(right.ids)} items"))
-    raise DataError(
-        f"{a} and {b} were not scored on the same {split} items (first difference: {here!r} and "
-        f"{there!r}), so they cannot be compared: run the study again"
-    )

@@ -9,7 +9,7 @@ from smalltune.analysis.costs import Cost
 from smalltune.analysis.intervals import LEVEL, Estimate, estimate
 from smalltune.analysis.results import Results
 
-__all__ = ["contrast_rows", "costs", "scores", "text"]
+__all__ = ["DASH", "contrast_rows", "costs", "scores", "text"]
 
 DASH = "\N{EN DASH}"
 NAN = float("nan")

@@ -1,6 +1,7 @@
 """Exports: a trained model's folder with a card that says what it is and how it was judged."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from smalltune.planning.spec import TaskSpec
 
 __all__ = ["export_trial"]
+
+BASE = "base"
+"""The folder in an export that holds the model on which an adapter lies."""
 
 CARD = """\
 ---
@@ -77,8 +81,9 @@ ASKED = {
 def export_trial(study: "Study", trial: StudyTrial, folder: Path, *, merged: bool = False) -> None:
     """Write the trial's trained weights, the base's tokeniser and a model card into `folder`.
 
-    With `merged` what was trained is added to the base, and the whole model is written. Raises
-    StudyError where the method cannot be merged.
+    With `merged` what was trained is added to the base, and the whole model is written. An adapter
+    on a model that the study itself made, by what the method comes `after`, has that model beside
+    it. Raises StudyError where the method cannot be merged.
     """
     train = trial.trial.job("train")
     weights = trial.weights()
@@ -94,13 +99,17 @@ def export_trial(study: "Study", trial: StudyTrial, folder: Path, *, merged: boo
     fetch([job for job in (reader, train if merged else None) if job], study.locked, _silently)
     base = locate(source)
     name, commit = str(base), None
-    if source.startswith("hub:"):
+    if start := train.inputs.get("base"):
+        base, name = study.store.path(start.key) / "model", str((folder / BASE).resolve())
+    elif source.startswith("hub:"):
         name, _, commit = source.removeprefix("hub:").partition("@")
     with TemporaryDirectory() as draft:
         if merged and form_of(weights) != "transformers":
             weights = _merge(train, method, base, weights, Path(draft))
         card = _card(study, trial, method, name, commit, weights, merged=bool(merged))
         export(base, weights, folder, base_name=name, revision=commit, card=card)
+        if start and form_of(weights) != "transformers":
+            shutil.copytree(base, folder / BASE)
 
 
 def _silently(what: str) -> None:
@@ -120,7 +129,7 @@ def _merge(train: Any, method: Any, base: Path, weights: Path, out: Path) -> Pat
     from smalltune.models.loading import load_model
 
     stored = train.spec.get("base_dtype", "float32")
-    scheme = str(train.sources["model"]).partition(":")[0]
+    scheme = "path" if "base" in train.inputs else str(train.sources["model"]).partition(":")[0]
     model = load_model(base, scheme=scheme, seed=train.spec["seed"], dtype=stored).float()
     if form := method.quantised():
         quantise(model, form)

@@ -44,12 +44,18 @@ def forecast_of(
     large = _too_large(study, ones, place.memory)
     said: dict[str, str] = dict.fromkeys(large, "it does not fit")
     if measure:
-        todo = [one.job for one in ones if one.where not in large and not store.known(one.job.key)]
+        todo = [
+            one.job
+            for one in ones
+            if one.job and one.where not in large and not store.known(one.job.key)
+        ]
         here = [job for job in todo if _is_here(job)]
         away = {job.key for job in todo} - {job.key for job in here}
         failed = _measured(study, here, threads, tell)
         for one in ones:
-            if one.job.key in away:
+            if one.job is None:
+                said[one.where] = "what starts from another training is not forecast"
+            elif one.job.key in away:
                 said[one.where] = "its files are not fetched yet: `smalltune run` fetches them"
             elif one.job.key in failed:
                 said[one.where] = failed[one.job.key]

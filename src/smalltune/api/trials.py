@@ -27,14 +27,14 @@ class StudyTrial:
     @property
     def done(self) -> bool:
         """Tell whether all its scores are stored."""
-        return all(self.store.known(job.key) for job in self.trial.evaluations.values())
+        return all(self.store.known(job.key) for job in self.trial.goals)
 
     def data(self, split: str = "test") -> list[dict[str, Any]]:
         """Return the rows of a split: `id`, `fields`, `label`."""
         return self.store.read_lines(self._job("prepare").key, f"{split}.jsonl")
 
     def scores(self, split: str = "test") -> dict[str, float]:
-        """Return the value of each metric on a split."""
+        """Return the value of each metric on a split, or on `also TASK`, a task asked too."""
         values: dict[str, float] = self.store.read_json(self._score(split).key, "facts.json")[
             "values"
         ]
@@ -68,7 +68,8 @@ class StudyTrial:
             )
 
     def _score(self, split: str) -> Job:
-        known = self.trial.evaluations
+        known = {**self.trial.evaluations}
+        known |= {f"also {task}": score for task, score in self.trial.also.items()}
         if split not in known:
             raise StudyError(f"{self.id} is not scored on {split!r}. {nearest(split, list(known))}")
         return known[split]

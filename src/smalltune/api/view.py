@@ -17,6 +17,7 @@ from smalltune.paper.view import (
 )
 from smalltune.planning.checkpoints import facts
 from smalltune.planning.lock import Lock, lock_path
+from smalltune.planning.pairs import meets
 from smalltune.planning.spec import MethodSpec, ModelSpec, Said, StudySpec, TaskSpec
 
 __all__ = ["answers_of", "study_view"]
@@ -83,10 +84,14 @@ def _task(study: StudySpec, task: TaskSpec, lock: Lock) -> TaskView:
         hub=f"{task.hub} at {locked.commit}" if task.hub else "",
         options=options,
         limit={} if task.limit is None else {"train": task.limit},
+        held={split: rows for split, rows in task.held.items() if split != "seed"},
         language=task.said.language,
         answers=answers_of(object_),
         decoding=decoding,
         metrics=study.metrics_of(task),
+        also=task.also,
+        trained=task.trained,
+        met=any(meets(method, task) for method in study.methods),
         selects=study.selects_by(task),
         **_said(task.said),
     )
@@ -124,13 +129,16 @@ def _method(method: MethodSpec) -> MethodView:
         method=method.method,
         title=method.said.title,
         why=method.said.why,
-        rationale=kind.rationale,
+        rationale=method.told.rationale,
         options=settled.options(),
         training=training,
         trains=kind.trains,
         uses_model=kind.uses_model,
         uses_rows=kind.uses_rows,
         starts_at_base=getattr(kind, "starts_at_base", True),
+        draws=bool(getattr(kind, "draws", False) or method.after),
+        on=method.on,
+        after=method.after,
         tuned=method.tune,
         candidates=len(method.candidates),
         ranges=method.ranges,

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from smalltune.core.job import Job
 
-__all__ = ["WORKER_BYTES", "Backend", "News", "reads"]
+__all__ = ["WORKER_BYTES", "Backend", "News", "base_of", "reads"]
 
 WORKER_BYTES = 700_000_000
 """What a worker takes besides its model: Python, PyTorch, Transformers, data, activations."""
@@ -30,11 +30,19 @@ def reads(job: Job) -> dict[str, int]:
     found = {}
     if "tokens" in job.inputs:
         found[job.inputs["tokens"].key] = 1
-    if isinstance(model := job.spec.get("model"), str):
-        found[model] = 2
+    if base := base_of(job):
+        found[base] = 2
     if "weights" in job.inputs:
         found[job.inputs["weights"].key] = 4
     return found
+
+
+def base_of(job: Job) -> str:
+    """Return the content key of the model that a job starts from; "" where it reads none."""
+    if "base" in job.inputs:
+        return job.inputs["base"].key
+    model = job.spec.get("model")
+    return model if isinstance(model, str) else ""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def print_results(study: "Study", results: "Results", split: str = "test") -> No
     console = terminal()
     _print_scores(console, results, split)
     _print_contrasts(console, results, split)
+    _print_changes(console, results)
     for task, one in opened(results).items():
         console.print(f"test of {task}: {one.words}", soft_wrap=True)
     for each in results.learning:
@@ -142,6 +143,29 @@ def _print_contrasts(console: Any, results: "Results", split: str) -> None:
         p_text = f"{p:.3f}" if isinstance(p, float) and p == p else "-"
         cells = (row["contrast"], row["task"], row["model"], row["metric"], said, p_text)
         table.add_row(*cells, str(row["verdict"]))
+    console.print()
+    console.print(table)
+
+
+def _print_changes(console: Any, results: "Results") -> None:
+    """Print what was trained for one task and answered another one too, beside the base."""
+    from rich.table import Table
+
+    from smalltune.analysis.changes import changes
+    from smalltune.analysis.tables import DASH, text
+
+    found = changes(results)
+    if not found:
+        return
+    head = ("task", "asked too", "model", "method", "metric", "before", "after", "difference")
+    table = Table(*head, box=None)
+    for one in found:
+        at, metric = one.after, load("smalltune.metrics", one.after.metric)
+        told = [
+            text(each, percent=metric.percent) if each else DASH
+            for each in (one.before, at, one.difference)
+        ]
+        table.add_row(one.task, at.task, at.model, at.method, at.metric, *told)
     console.print()
     console.print(table)
 

@@ -9,7 +9,13 @@ from typing import Any
 
 from smalltune.core.keys import key_of
 
-__all__ = ["Job", "Plan", "Search", "Trial"]
+__all__ = ["HEAVY", "UNPLANNED", "Job", "Plan", "Search", "Trial"]
+
+HEAVY = {"train": "weights", "merge": "model"}
+"""The stages that leave large files, and the folder in which these lie."""
+
+UNPLANNED = "-"
+"""Stands for the key of a job that is not planned yet."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,9 @@ class Trial:
     """A model, a method, a task and a seed, with a score job for each split it is evaluated on.
 
     An axis that the method does not use is "-" (the model) or None (the seed). `loss` asks for the
-    likelihood of dev's references, where a study wants it beside what the model writes.
+    likelihood of dev's references, where a study wants it beside what the model writes. `also` has
+    a score job for each other task that the same trained thing answers, `on` names the task that it
+    was trained on, where that is another one.
     """
 
     model: str
@@ -67,11 +75,8 @@ class Trial:
     seed: int | None
     evaluations: Mapping[str, Job]
     loss: Job | None = None
-
-    @property
-    def goals(self) -> tuple[Job, ...]:
-        """The jobs whose answers are wanted of the trial."""
-        return (*self.evaluations.values(), *([self.loss] if self.loss else []))
+    also: Mapping[str, Job] = field(default_factory=dict)
+    on: str | None = None
 
     @property
     def id(self) -> str:
@@ -79,17 +84,37 @@ class Trial:
         seed = "-" if self.seed is None else str(self.seed)
         return f"{self.model}/{self.method}/{self.task}/{seed}"
 
+    @property
+    def goals(self) -> tuple[Job, ...]:
+        """The jobs whose answers are wanted of the trial, those on other tasks included."""
+        loss = [self.loss] if self.loss else []
+        return (*self.evaluations.values(), *loss, *self.also.values())
+
     def job(self, stage: str) -> Job | None:
-        """Return the trial's job of a stage that occurs once in it, such as `train`."""
-        for score in self.evaluations.values():
-            for job in score.walk(set()):
-                if job.stage == stage:
-                    return job
+        """Return the trial's own job of a stage, such as `train`, not of what it starts from."""
+        near = list(self.evaluations.values())
+        for job in near:  # grows on the way: the nearest to a score is found first
+            if job.stage == stage:
+                return job
+            near += [needed for name, needed in job.inputs.items() if name != "base"]
         return None
+
+    @property
+    def built(self) -> list[Job]:
+        """The jobs that made what its own training starts from, the first to run first."""
+        own, seen = self.job("train"), set[str]()
+        behind = (job for score in self.evaluations.values() for job in score.walk(seen))
+        made = (job for job in behind if job.stage in HEAVY)
+        return [job for job in made if own is None or job.key != own.key]
 
     def record(self) -> dict[str, Any]:
         """Return the trial's coordinates and keys as JSON; no code is needed to read it."""
         train, data, tokens = (self.job(stage) for stage in ("train", "prepare", "tokens"))
+        more = {
+            "built": [job.key for job in self.built],
+            "also": {task: _answer(score) for task, score in self.also.items()},
+            "learned": _learned(self.on, train) if self.on and train else {},
+        }
         return {
             "id": self.id,
             "model": self.model,
@@ -102,6 +127,7 @@ class Trial:
             "predict": {s: j.inputs["predictions"].key for s, j in self.evaluations.items()},
             "score": {split: job.key for split, job in self.evaluations.items()},
             **({"loss": self.loss.key} if self.loss else {}),
+            **{name: value for name, value in more.items() if value},
         }
 
 
@@ -148,13 +174,35 @@ class Search:
         }
 
 
+def _answer(score: Job) -> dict[str, Any]:
+    """Return the split of a score, its key and the keys of what it was made from, as JSON."""
+    predict = score.inputs["predictions"]
+    return {
+        "split": score.spec["split"],
+        "data": score.inputs["data"].key,
+        "tokens": predict.inputs["tokens"].key,
+        "predict": predict.key,
+        "score": score.key,
+    }
+
+
+def _learned(task: str, train: Job) -> dict[str, str]:
+    """Return the task that a trial was trained on and the keys of its rows and tokens."""
+    tokens = train.inputs["tokens"]
+    return {"task": task, "data": tokens.inputs["data"].key, "tokens": tokens.key}
+
+
 @dataclass(frozen=True)
 class Plan:
-    """All trials of a study whose hyperparameters are known, and the searches that decide them."""
+    """All trials of a study whose hyperparameters are known, and the searches that decide them.
+
+    `starts` are models that trials will start from which are not planned yet.
+    """
 
     study: str
     trials: tuple[Trial, ...]
     searches: tuple[Search, ...] = ()
+    starts: tuple[Job, ...] = ()
 
     @property
     def open(self) -> tuple[Job, ...]:
@@ -164,8 +212,24 @@ class Plan:
     def goals(self) -> Iterator[Job]:
         """Yield the jobs whose answers are wanted."""
         yield from self.open
+        yield from self.starts
         for trial in self.trials:
             yield from trial.goals
+
+    def readers(self) -> dict[str, list[str]]:
+        """Return by the key of each job that leaves a model or weights the jobs that read them.
+
+        What trials will start from that are not planned yet has UNPLANNED among its readers, which
+        no store has.
+        """
+        found: dict[str, list[str]] = {}
+        for job in self.jobs():
+            for needed in job.inputs.values():
+                if needed.stage in HEAVY:
+                    found.setdefault(needed.key, []).append(job.key)
+        for start in self.starts:
+            found.setdefault(start.key, []).append(UNPLANNED)
+        return found
 
     def jobs(self) -> Iterator[Job]:
         """Yield each distinct job once, inputs before the jobs that need them."""
@@ -180,4 +244,5 @@ class Plan:
             "trials": [trial.record() for trial in self.trials],
             "tuning": [search.record() for search in self.searches],
             "keys": sorted(job.key for job in self.jobs()),
+            "readers": self.readers(),
         }

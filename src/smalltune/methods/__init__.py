@@ -7,6 +7,8 @@ The planner and the stages go by what a method declares, never by its name:
     draws        gives another answer with another seed, whatever rows there are
     answers      "labels", "texts" or "any": which decides for which tasks it is
     trains       changes weights by gradient descent (stage `train`, then `predict`)
+    merge        (there or not) makes what was trained a part of the model's own weights
+    instructs    learns to answer instructions, those of the task that the study names by `on`
 
 A concrete method is a frozen dataclass and final. Raise `version` when the same fields would
 give other answers. `Chosen`, `Inserted`, `PeftLayers`, `LowRank` and `Virtual` are here too, for
@@ -25,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.core.errors import MethodError
+from smalltune.models.whole import save_whole, tensors_of
 
 __all__ = ["Classical", "Copied", "Gradient", "Method", "Probe", "Prompted", "Range", "WholeModel"]
 
@@ -89,6 +92,7 @@ class Method(ABC):
     uses_rows: ClassVar[bool]
     trains: ClassVar[bool]
     draws: ClassVar[bool] = False
+    instructs: ClassVar[bool] = False
     answers: ClassVar[str] = "labels"
     title: ClassVar[str]
     rationale: ClassVar[str]
@@ -241,12 +245,13 @@ class WholeModel(Gradient):
         """Freeze again; the weights stay changed."""
         model.requires_grad_(False)
 
+    def merge(self, model: Any) -> None:
+        """Freeze: what was trained is in the base already."""
+        self.detach(model)
+
     def save(self, model: Any, folder: Path) -> None:
         """Write model.safetensors with each tensor once (a tied head is its embedding)."""
-        from safetensors.torch import save_file
-
-        tensors = {n: t.detach().cpu().contiguous() for n, t in _tensors(model).items()}
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        save_whole(model, folder)
 
     def load(self, model: Any, folder: Path) -> None:
         """Copy the stored tensors into the base."""
@@ -255,12 +260,5 @@ class WholeModel(Gradient):
 
         stored = load_file(folder / "model.safetensors")
         with torch.no_grad():
-            for name, tensor in _tensors(model).items():
+            for name, tensor in tensors_of(model).items():
                 tensor.copy_(stored[name])
-
-
-def _tensors(model: Any) -> dict[str, Any]:
-    """Return the parameters and the stored buffers (a router's bias, say), each once."""
-    state = model.state_dict().keys()
-    buffers = {name: buffer for name, buffer in model.named_buffers() if name in state}
-    return {**dict(model.named_parameters()), **buffers}

@@ -7,18 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from smalltune.core.errors import ModelError
+from smalltune.models.whole import CONFIGURATION, TOKENISER, copy_beside
 
 __all__ = ["export", "form_of", "opening"]
-
-TOKENISER = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.jinja",
-)
-CONFIGURATION = ("config.json", "generation_config.json")
 
 ADAPTER = """\
 PEFT opens this folder over the base{held}; the base is not part of it.
@@ -112,9 +103,7 @@ def export(
         raise ModelError(f"{folder}: is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     form = form_of(weights)
-    for pattern in (*TOKENISER, *CONFIGURATION) if form == "transformers" else TOKENISER:
-        for path in base.glob(pattern):
-            shutil.copyfile(path, folder / path.name)
+    copy_beside(base, folder, (*TOKENISER, *CONFIGURATION) if form == "transformers" else TOKENISER)
     for path in weights.iterdir():
         shutil.copyfile(path, folder / path.name)
     if form == "transformers" and (path := folder / "config.json").is_file():

@@ -13,6 +13,7 @@ from smalltune.paper.answers import add_answers
 from smalltune.paper.claims import Claim, claims
 from smalltune.paper.context import context
 from smalltune.paper.drawings import draw_all
+from smalltune.paper.elsewhere import add_elsewhere
 from smalltune.paper.facts import add_facts
 from smalltune.paper.latex import compile_pdf
 from smalltune.paper.lint import Vocabulary
@@ -87,6 +88,7 @@ def _sources(
     contrasts = add_contrasts(view, results, numbers)
     answers = add_answers(view, results, numbers)
     moves = add_moves(view, results, contrasts, numbers)
+    elsewhere = add_elsewhere(view, results, numbers)
     add_openings(results, numbers)
     add_published(view, numbers)
     add_costs(view, results, numbers)
@@ -104,6 +106,7 @@ def _sources(
         claims=found,
         answers=answers,
         moves=moves,
+        elsewhere=elsewhere,
         figures=draw_all(view, results, draft / "figures"),
         bibliography=known,
     )

@@ -13,6 +13,7 @@ from smalltune.paper.asking import answering, asking, cut
 from smalltune.paper.categories import category_tables
 from smalltune.paper.claims import Claim
 from smalltune.paper.counts import data_facts
+from smalltune.paper.elsewhere import Elsewhere, elsewhere_sentences, elsewhere_table
 from smalltune.paper.escape import Tex, escape, identifier, link
 from smalltune.paper.examples import example_tables
 from smalltune.paper.explained import explained
@@ -51,6 +52,7 @@ def context(
     claims: Sequence[Claim],
     answers: Sequence[Answers],
     moves: Sequence[Move],
+    elsewhere: Sequence[Elsewhere],
     figures: Mapping[str, Tex],
     bibliography: Collection[str],
 ) -> dict[str, Any]:
@@ -118,6 +120,9 @@ def context(
         "card": lambda task: Tex(cards.card_name(task)),
         "one_sided": one_sided(view, answers),
         "moved": moved_sentences(view, moves),
+        "elsewhere": elsewhere_sentences(view, elsewhere),
+        "learned_by": lambda task: [inline(m.title) for m in view.methods if m.on == task],
+        "titles": lambda tasks: [view.task(name).title for name in tasks],
         "seeds": _seeds(view),
         "fresh": [method.title for method in view.methods if not method.starts_at_base],
         "trains": any(method.trains for method in view.methods),
@@ -144,6 +149,7 @@ def context(
             "scores": score_tables(view, scores, numbers),
             "published": quoted.published_table(view, scores, numbers, bibliography),
             "moved": moved_table(view, moves, numbers),
+            "elsewhere": elsewhere_table(view, elsewhere, numbers),
             "contrasts": tables.contrast_table(view, contrasts, numbers) if contrasts else None,
             "costs": tables.cost_table(view, results, numbers),
             "examples": list(examples.values()),
@@ -206,7 +212,7 @@ def _smallest(view: StudyView, contrasts: Sequence[Contrast]) -> str:
 def _primaries(view: StudyView) -> Tex:
     """Return the primary measure, or each one with the tasks that it is of."""
     tasks: dict[str, list[str]] = {}
-    for task in view.tasks:
+    for task in (task for task in view.tasks if task.met):
         tasks.setdefault(view.primary_of(task.name), []).append(task.title)
     titles = {name: escape(inline(view.metric(name).title)) for name in tasks}
     if len(tasks) == 1:

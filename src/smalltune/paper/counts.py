@@ -100,9 +100,14 @@ def _data(task: TaskView, facts: Mapping[str, Any]) -> Iterator[Count]:
         what = f"a number in the note on {task.name}: {note}"
         text = rounding.setting(value)
         yield Count(named, value, text, what, source="prepare: facts.json, notes")
-    for split, value in task.limit.items():
-        what = f"rows of the {split} split of {task.name} that each seed draws"
-        yield _count(("limit", split), value, what)
+    yield from _limits(task)
+
+
+def _limits(task: TaskView) -> Iterator[Count]:
+    for limits, who in ((task.limit, "each seed draws"), (task.held, "are drawn for all trials")):
+        for split, value in limits.items():
+            what = f"rows of the {split} split of {task.name} that {who}"
+            yield _count(("limit", split), value, what)
 
 
 def _dropped(task: TaskView, dropped: Mapping[str, int]) -> Iterator[Count]:

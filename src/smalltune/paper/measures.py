@@ -149,8 +149,7 @@ def add_costs(view: StudyView, results: Results, numbers: Numbers) -> None:
     for cell in results.cells:
         group = [c for c in results.costs if (c.model, c.method, c.task) == cell and c.parts]
         _costs(names, cell, group, numbers)
-    everything = [cost for cost in results.costs if cost.parts]
-    _total(numbers, everything)
+    _total(results, numbers)
     _foretold(results, numbers)
 
 
@@ -200,10 +199,10 @@ def _costs(names: Names, cell: tuple[str, str, str], group: list[Cost], numbers:
         numbers.add(Number(name, value, text, said, unit, keys, trials))
 
 
-def _total(numbers: Numbers, everything: list[Cost]) -> None:
-    trials, keys = tuple(c.trial for c in everything), tuple(k for c in everything for k in c.keys)
-    wall, cpu = _sum(c.seconds for c in everything), _sum(c.cpu_seconds for c in everything)
-    energy = _sum(c.energy_joules for c in everything)
+def _total(results: Results, numbers: Numbers) -> None:
+    everything = [cost for cost in results.costs if cost.parts]
+    spent, trials = results.spent, tuple(cost.trial for cost in everything)
+    wall, cpu, energy = spent.seconds, spent.cpu_seconds, spent.energy_joules
     source = ", ".join(dict.fromkeys(c.energy_source for c in everything if c.energy_source))
     of_all = f"energy of all trials ({source or 'unknown'})"
     rows = (
@@ -212,17 +211,12 @@ def _total(numbers: Numbers, everything: list[Cost]) -> None:
         ("energyTotal", energy, *rounding.energy(energy), of_all),
     )
     for name, value, text, unit, what in rows:
-        numbers.add(Number(name, value, text, what, unit, keys, trials))
+        numbers.add(Number(name, value, text, what, unit, spent.keys, trials))
 
 
 def _mean(values: Iterable[float]) -> float:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else NAN
-
-
-def _sum(values: Iterable[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) if known else NAN
 
 
 def interval_text(low: str, high: str) -> str:

@@ -19,11 +19,12 @@ from smalltune.paper.measures import interval_text
 from smalltune.paper.naming import Names, enumerate_words, inline
 from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.tables import cell, place_heading, table
-from smalltune.paper.view import MethodView, StudyView
+from smalltune.paper.view import MethodView, MetricView, StudyView
 
-__all__ = ["Move", "add_moves", "moved_sentences", "moved_table"]
-
-BASE = "zero_shot"  # the method that asks the base as it is
+__all__ = [
+    "UNCORRECTED", "Move", "add_difference", "add_moves", "moved_sentences", "moved_table", "side",
+    "sides",
+]  # fmt: skip
 
 UNCORRECTED = "These intervals stand each for itself and are not corrected for their number."
 
@@ -43,22 +44,27 @@ class Move:
 
     @property
     def where(self) -> str:
-        """Where the interval lies: "good" or "bad" side of zero, "off" it, "on" it or "none"."""
-        low, high = self.difference.low, self.difference.high
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return "none"
-        if low <= 0 <= high:
-            return "on"
-        if self.better == "neither":
-            return "off"
-        return "good" if (low > 0) == (self.better == "higher") else "bad"
+        """Where the interval lies (see `side`)."""
+        return side(self.difference, self.better)
+
+
+def side(difference: Estimate, better: str) -> str:
+    """Return where an interval lies: "good" or "bad" side of zero, "off" it, "on" it or "none"."""
+    low, high = difference.low, difference.high
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "none"
+    if low <= 0 <= high:
+        return "on"
+    if better == "neither":
+        return "off"
+    return "good" if (low > 0) == (better == "higher") else "bad"
 
 
 def add_moves(
     view: StudyView, results: Results, contrasts: Sequence[Contrast], numbers: Numbers
 ) -> tuple[Move, ...]:
     """Add differences, intervals and sentences; nothing where there are declared `contrasts`."""
-    base = next((m for m in view.methods if m.method == BASE), None)
+    base = view.base
     if contrasts or base is None or "test" not in results.splits:
         return ()
     made = []
@@ -131,6 +137,14 @@ def _move(
     at = contrast(*sides).estimate
     name = Names(view).of("moved", method.name, task=task, model=model)
     what = f"{metric.title} of {method.name} minus {base.name} on test of {task}"
+    add_difference(numbers, name, at, metric, what)
+    return Move(method, base, at, metric.better, name)
+
+
+def add_difference(
+    numbers: Numbers, name: str, at: Estimate, metric: MetricView, what: str
+) -> None:
+    """Add a difference and, with `Interval` behind its name, its interval."""
     low, value, high = (
         rounding.difference(number, percent=metric.percent)
         for number in (at.low, at.value, at.high)
@@ -141,7 +155,6 @@ def _move(
     numbers.add(
         Number(macro_name(name, "interval"), both, interval_text(low, high), said, unit, at.keys)
     )
-    return Move(method, base, at, metric.better, name)
 
 
 def _grouped(moves: Sequence[Move]) -> dict[tuple[str, str], list[Move]]:
@@ -168,10 +181,16 @@ def _sentence(view: StudyView, moves: Sequence[Move]) -> Tex:
     if len(view.models) > 1:
         known = {m.name: m.title for m in view.models}
         model = f" with {escape(known.get(one.difference.model, one.difference.model))}"
-    parts = []
-    for where, said in _SAID.items():
-        titles_of = [view.task(m.difference.task).title for m in moves if m.where == where]
-        parts += [said.format(enumerate_words(titles_of))] * bool(titles_of)
+    lies = sides([(view.task(m.difference.task).title, m.where) for m in moves])
     titles = [escape(inline(m.title)) for m in (one.method, one.base)]
     start = f"The interval of {titles[0]} minus {titles[1]}{model}"
-    return Tex(f"{start} {'; it '.join(parts)}. {UNCORRECTED}")
+    return Tex(f"{start} {lies}. {UNCORRECTED}")
+
+
+def sides(found: Sequence[tuple[str, str]]) -> Tex:
+    """Return on which side of zero the interval lies for which titles, from (title, `side`)."""
+    parts = []
+    for where, said in _SAID.items():
+        titles = [title for title, one in found if one == where]
+        parts += [said.format(enumerate_words(titles))] * bool(titles)
+    return Tex("; it ".join(parts))

@@ -34,7 +34,7 @@ def score_tables(view: StudyView, scores: Sequence[Estimate], numbers: Numbers) 
 def _groups(view: StudyView) -> list[list[TaskView]]:
     """Return the tasks, those together that have the same metrics and primary one."""
     groups: dict[tuple[str, ...], list[TaskView]] = {}
-    for task in view.tasks:
+    for task in (task for task in view.tasks if task.met):
         groups.setdefault(tuple(m.name for m in view.metrics_of(task.name)), []).append(task)
     return list(groups.values())
 

@@ -7,7 +7,7 @@ from smalltune.analysis.contrasts import Contrast
 from smalltune.analysis.results import Results
 from smalltune.paper.escape import Tex, escape
 from smalltune.paper.measures import contrast_name
-from smalltune.paper.naming import Names, heading, inline
+from smalltune.paper.naming import Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.view import MODEL_FACTS, StudyView
 
@@ -157,10 +157,18 @@ def cost_table(view: StudyView, results: Results, numbers: Numbers) -> Tex:
     caption = (
         f"Cost of one trial, mean over its trials: {which}, CPU time, and the highest memory "
         f"of a process. CPU time is processor time of {'training and ' * trains}all predictions, "
-        "with the loading of models and data. Workers share the machine, so wall time can exceed "
-        "it. A dash: not applicable."
+        f"with the loading of models and data. {_before(view)}Workers share the machine, so wall "
+        "time can exceed it. A dash: not applicable."
     )
     return table("costs", caption, "l" + "r" * (len(head) - 1), head, rows)
+
+
+def _before(view: StudyView) -> str:
+    """Return which methods' training counts that of another, or nothing."""
+    after = [inline(method.title) for method in view.methods if method.after]
+    if not after:
+        return ""
+    return f"Training of what others start from is counted in: {enumerate_words(after)}. "
 
 
 def model_table(view: StudyView, numbers: Numbers) -> Tex:

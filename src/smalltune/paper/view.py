@@ -70,6 +70,9 @@ class TaskView:
     of the "written labels" or a "text", or it is asked for the likelihood of a right text or of
     "running text" (see ANSWERS). `decoding` says how it writes or compares, `metrics` are those
     that the task is scored by, `selects` the one that decides tuning.
+    `limit` is how many training rows a seed draws, `held` how many rows dev and test have at most.
+    `also` names the tasks that whatever was trained for this one answers too; on a task that is not
+    `trained` no weights are trained, and one that no method `met` has no trials of its own.
     """
 
     name: str
@@ -84,6 +87,7 @@ class TaskView:
     hub: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     limit: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
     language: str = ""
     licence: str = ""
     link: str = ""
@@ -91,6 +95,9 @@ class TaskView:
     answers: str = "labels"
     decoding: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    trained: bool = True
+    met: bool = True
     selects: str = ""
 
 
@@ -103,7 +110,8 @@ class MethodView:
     values that were tried, by hyperparameter of either, in `candidates` combinations; a search
     spread them between the ends of `ranges`.
     `starts_at_base` is False for a method that takes a model's architecture and draws its weights
-    anew.
+    anew. `draws` says that its seed decides something. `on` names the task that it is trained on,
+    where that is another than the one it is asked, `after` the method that it starts from.
     """
 
     name: str
@@ -117,6 +125,9 @@ class MethodView:
     uses_model: bool = False
     uses_rows: bool = False
     starts_at_base: bool = True
+    draws: bool = False
+    on: str | None = None
+    after: str | None = None
     tuned: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     candidates: int = 0
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -199,7 +210,8 @@ class StudyView:
     @property
     def seeded(self) -> tuple[MethodView, ...]:
         """The methods that draw something at random, and so run once with each seed."""
-        return tuple(m for m in self.methods if m.trains or (m.uses_rows and self.drawn))
+        drawing = (m for m in self.methods if m.trains or m.draws or (m.uses_rows and self.drawn))
+        return tuple(drawing)
 
     @property
     def paired(self) -> bool:
@@ -210,6 +222,12 @@ class StudyView:
     def drawn(self) -> bool:
         """Tell whether seeds draw training rows, in some task."""
         return any(task.limit for task in self.tasks)
+
+    @property
+    def base(self) -> MethodView | None:
+        """The method that asks a base as it is; None where the study has none."""
+        asking = (m for m in self.methods if m.uses_model and m.after is None)
+        return next((m for m in asking if not m.trains and not m.uses_rows), None)
 
     def metric(self, name: str) -> MetricView:
         """Return a metric by name; raises KeyError for one that the study does not report."""

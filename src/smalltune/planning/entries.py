@@ -1,36 +1,32 @@
-"""Entries of a study file: each model, task and method against what smalltune has.
+"""Entries of a study file: each model and task against what smalltune has.
 
 An entry that names nothing, or gives an option that its plug-in does not have, is noted with its
 line and the nearest right name; the others are read on, so that one call shows every problem.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from smalltune.core.errors import MethodError, StudyError
-from smalltune.core.plugins import load, names, nearest
-from smalltune.engine.training import Training
-from smalltune.methods import Range
+from smalltune.core.plugins import nearest
 from smalltune.models.sources import embedded_folder
 from smalltune.planning.data_sources import DataReader
-from smalltune.planning.options import build, check, names_of
-from smalltune.planning.schema import MethodEntry, ModelEntry, RangeEntry, TaskEntry, TuningEntry
-from smalltune.planning.searching import spread
-from smalltune.planning.spec import MethodSpec, ModelSpec, Said, TaskSpec
+from smalltune.planning.naming import Naming
+from smalltune.planning.options import build, check
+from smalltune.planning.schema import ModelEntry, TaskEntry
+from smalltune.planning.spec import ModelSpec, Said, TaskSpec
 from smalltune.planning.yaml_lines import Place, Problems
 
 __all__ = ["Entries"]
 
 
-class Entries:
-    """Reads the entries of one study file whose folder is `folder`."""
+class Entries(Naming):
+    """Reads the model and task entries of one study file whose folder is `folder`."""
 
-    def __init__(self, folder: Path, tuning: TuningEntry, problems: Problems):
+    def __init__(self, folder: Path, problems: Problems):
         """Note problems in `problems`."""
-        self.folder, self.tuning, self.problems = folder, tuning, problems
+        super().__init__(problems)
+        self.folder = folder
 
     # Models
 
@@ -107,117 +103,23 @@ class Entries:
             citation=tuple(entry.citation) or ((kind.citation,) if kind.citation else ()),
             language=entry.language or kind.language,
         )
+        limits = entry.limit.model_dump(include={"dev", "test"}, exclude_none=True)
         return TaskSpec(
             name, entry.kind or name, options, data.files, entry.limit.train, said,
             data.source, data.config, data.revision, data.splits, data.perhaps,
+            held=limits | {"seed": entry.limit.seed} if limits else {},
+            scored_by=self._scored_by(name, entry, kind),
+            also=tuple(dict.fromkeys(entry.also)), trained=entry.trained,
         )  # fmt: skip
 
-    # Methods
-
-    def method(self, name: str, entry: MethodEntry, shared: Mapping[str, Any]) -> MethodSpec | None:
-        """Return one method, or None when its plug-in or options are wrong."""
-        place = ("methods", name)
-        kind = self.plugin("method", entry.method or name, (*place, "method"))
-        if kind is None:
-            return None
-        beside = [*MethodEntry.model_fields, *(names_of(Training) if kind.trains else [])]
-        own, training = self._options(kind, entry.options, place, beside)
-        candidates, ranges = self._candidates(kind, entry, place, beside)
-        build(kind, own, place, self.problems)
-        if kind.trains and training:
-            build(Training, {**kind.training, **shared, **training}, place, self.problems)
-        said = Said(entry.title or kind.title, entry.why, citation=tuple(kind.cite))
-        return MethodSpec(
-            name, entry.method or name, own, {**shared, **training}, candidates, said,
-            tuple(entry.tasks or ()), tuple(entry.models or ()),
-            {n: (r.low, r.high) for n, r in ranges.items()},
-        )  # fmt: skip
-
-    def _candidates(
-        self, kind: Any, entry: MethodEntry, place: Place, beside: Sequence[str]
-    ) -> tuple[tuple[dict[str, Any], ...], dict[str, Range]]:
-        """Return what tuning tries: all combinations of listed values, or points of a search.
-
-        With the latter come the ranges in which they lie.
-        """
-        at = (*place, "tune")
-        bounds = {n: v for n, v in entry.tune.items() if isinstance(v, RangeEntry)}
-        listed = {n: v for n, v in entry.tune.items() if n not in bounds}
-        trials = self.tuning.trials if kind.trains else None
-        if bounds and (listed or trials is None):
-            text = (
-                f"{'.'.join(place)} has ranges: give `tuning: {{trials: 6}}`, and no lists beside"
-            )
-            self.problems.add(at, text)
-            return (), {}
-        ranges: dict[str, Range] = {}
-        if listed or trials is None:
-            found = [dict(zip(listed, each, strict=True)) for each in product(*listed.values())]
-            if listed and trials is not None and len(found) != trials:
-                text = f"{'.'.join(place)} lists {len(found)} candidates, and every method has"
-                self.problems.add(at, f"{text} {trials} (tuning.trials)")
-            found = found if listed else []
-        else:
-            ranges = self._ranges(kind, entry, bounds, at)
-            found = spread(ranges, self.tuning.trials or 0, self.tuning.seed)
-        for each in found:
-            for option, value in each.items():
-                self._options(kind, {option: value}, at, beside)
-        return tuple(found), ranges
-
-    def _ranges(
-        self, kind: Any, entry: MethodEntry, bounds: Mapping[str, RangeEntry], at: Place
-    ) -> dict[str, Range]:
-        """Return where a search looks: the method's ranges, and those of its entry before them."""
-        ranges = {n: r for n, r in kind.ranges().items() if n not in entry.options}
-        for name, given in bounds.items():
-            own = kind.ranges().get(name)
-            try:
-                ranges[name] = Range(given.low, given.high, whole=bool(own and own.whole))
-            except MethodError as error:
-                self.problems.add((*at, name), str(error))
-        return ranges
-
-    def _options(
-        self,
-        kind: Any,
-        values: Mapping[str, Any],
-        place: Place,
-        beside: Sequence[str],
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the values that are the method's own and those that are the engine's."""
-        engine = [n for n in names_of(Training) if n not in names_of(kind)]
-        own = {n: v for n, v in values.items() if n not in engine}
-        rest = {n: v for n, v in values.items() if n in engine}
-        owner = ".".join(place[:2])
-        for option in {} if kind.trains else rest:
-            text = f"{owner} trains no weights, so it has no {option!r}"
-            self.problems.add((*place, option), text)
-        return (
-            check(kind, own, place, self.problems, owner=owner, beside=beside),
-            check(Training, rest, place, self.problems, owner=owner),
-        )
-
-    # Names
-
-    def among(self, name: str, known: Iterable[str], place: Place, what: str) -> str:
-        """Return the name, after noting when it is not among the study's own."""
-        there = list(known)
-        if name not in there:
-            text = f"no {what} {name!r} in this study. {nearest(name, there)}"
-            self.problems.add(place, text)
-        return name
-
-    def plugin(self, what: str, name: str, place: Place) -> Any:
-        """Return a plug-in's class, or None after noting that there is none of this name."""
-        room = f"smalltune.{what}s"
-        known = names(room)
-        if "." not in name and name not in known:
-            more = " For data of your own, give `kind:` and `files:`" if what == "task" else ""
-            self.problems.add(place, f"no {what} {name!r}. {nearest(name, known)}{more}")
-            return None
-        try:
-            return load(room, name)
-        except StudyError as error:
-            self.problems.add(place, str(error))
-            return None
+    def _scored_by(self, name: str, entry: TaskEntry, kind: Any) -> tuple[str, ...]:
+        """Return the metrics that a task's entry names; each must be able to judge its kind."""
+        known = [*kind.metrics, *kind.more_metrics]
+        for number, metric in enumerate(entry.metrics):
+            place = ("tasks", name, "metrics", str(number))
+            if "." not in metric and metric not in known:
+                text = f"{name} cannot be scored by {metric!r}. {nearest(metric, known)}"
+                self.problems.add(place, text)
+            else:
+                self.plugin("metric", metric, place)
+        return tuple(dict.fromkeys(entry.metrics))

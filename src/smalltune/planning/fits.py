@@ -24,8 +24,8 @@ from smalltune.core.plugins import load
 from smalltune.core.store import Store
 from smalltune.methods import Gradient, WholeModel
 from smalltune.models.sources import locate
+from smalltune.planning.cells import cells
 from smalltune.planning.lock import Lock
-from smalltune.planning.planner import cells
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec
 from smalltune.planning.yaml_lines import Problems
 
@@ -85,7 +85,7 @@ def _open_pairs(study: StudySpec, store: Store, plan: Plan) -> Iterator[tuple[Mo
 
 
 def _keys(trial: Any) -> list[str]:
-    return [job.key for job in trial.evaluations.values()]
+    return [job.key for job in trial.goals]
 
 
 def _note_packages(method: MethodSpec, problems: Problems) -> None:

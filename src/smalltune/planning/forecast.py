@@ -101,7 +101,7 @@ def forecast(
     trials: dict[str, Needs] = {}
     each: dict[str, Needs] = {}
     for one in ones:
-        measured = read(one.job.key)
+        measured = read(one.job.key) if one.job else None
         jobs = {job.key: job for part in (*one.trials.values(), one.tuning) for job in part}
         mine = {k: needs(j, measured, keep_weights=keep_weights) for k, j in jobs.items()}
         each |= {key: need for key, need in mine.items() if not stored(key)}

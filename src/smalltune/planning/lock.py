@@ -21,7 +21,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from smalltune.core.errors import StudyError
 from smalltune.core.provenance import environment
 from smalltune.core.store import write_json
-from smalltune.planning.schema import in_words
+from smalltune.planning.shape import in_words
 
 __all__ = [
     "Lock",

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from smalltune.core.job import Job, Plan, Trial
+from smalltune.planning.cells import Cell, cells
+from smalltune.planning.jobs import Learner
+from smalltune.planning.jobs import job as job_of
 from smalltune.planning.lock import Lock
-from smalltune.planning.planner import Builder, Cell, Known, cells, job_of
+from smalltune.planning.planner import Known, Planner
 from smalltune.planning.spec import StudySpec
 
 __all__ = ["Measuring", "measuring"]
@@ -26,12 +29,13 @@ TOLD = ("train", "predict", "classify", "score")
 class Measuring:
     """A cell's `measure` job, and the jobs that it tells about.
 
-    `trials` has those of each trial by its id, `tuning` those of the tuning runs. While what is
+    There is none (None) where a method learns another task than the one it is asked, or starts
+    from what another made: what that takes is not forecast. `trials` has those of each trial by its id, `tuning` those of the tuning runs. While what is
     tuned is not chosen, the trials are those of the defaults, which cost about as much.
     """
 
     where: str
-    job: Job
+    job: Job | None
     trials: Mapping[str, tuple[Job, ...]]
     tuning: tuple[Job, ...]
 
@@ -43,20 +47,32 @@ def measuring(
 
     `place` is what a time belongs to (see `Backend.place`).
     """
-    builder, planned = Builder(study, lock), {trial.id: trial for trial in plan.trials}
+    planner, planned = Planner(study, lock, known), {trial.id: trial for trial in plan.trials}
     groups: dict[str, list[Cell]] = {}
     for cell in cells(study):
         groups.setdefault(cell.id.rpartition("/")[0], []).append(cell)
     found = []
     for name, group in groups.items():
-        usual = _told(builder.trial(group[0], {}))
-        trials = {cell.id: _told(planned.get(cell.id) or builder.trial(cell, {})) for cell in group}
+        usual = _told(_untuned(planner, group[0]))
+        trials = {cell.id: _told(planned.get(cell.id) or _untuned(planner, cell)) for cell in group}
         tuning: tuple[Job, ...] = ()
+        if _linked(group[0]):
+            found.append(Measuring(name, None, trials, tuning))
+            continue
         if group[0].method.candidates:
-            tuning = _below(builder.tuned(group[0], known)[0].select)
+            planner.tuned(group[0])
+            tuning = _below(planner.searches[name][0].select)
         job = _measure(name, usual, place)
         found.append(Measuring(name, job, trials, tuning))
     return found
+
+
+def _linked(cell: Cell) -> bool:
+    return bool(cell.method.on or cell.method.after)
+
+
+def _untuned(planner: Planner, cell: Cell) -> Trial:
+    return planner.asked(Learner(cell, {}, None, cell.id))
 
 
 def _told(trial: Trial) -> tuple[Job, ...]:

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from smalltune.core.errors import SmalltuneError
 from smalltune.core.plugins import nearest
-from smalltune.planning.schema import in_words
+from smalltune.planning.shape import in_words
 from smalltune.planning.yaml_lines import Place, Problems
 
 __all__ = ["build", "check", "names_of"]

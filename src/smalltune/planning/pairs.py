@@ -1,10 +1,10 @@
 """Pairs: which methods of a study meet which of its tasks and models.
 
-Each method meets each task and model, with two exceptions. A method may name its `tasks` and its
-`models`. And one that asks
-no model answers with labels, or with texts, so that tasks of the other sort are not for it; where
-the study has some that are, it meets those, and what was left out is told with the plan. Nor
-are demonstrations for running text, which asks nothing.
+Each method meets each task and model, with three exceptions. A method may name its `tasks` and its
+`models`. On a task that is not `trained` nothing is trained. And a method that asks no model
+answers with labels, or with texts, so that tasks of the other sort are not for it; where the study
+has some that are, it meets those, and what was left out is told with the plan. Nor are
+demonstrations for running text, which asks nothing.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from smalltune.core.plugins import nearest
 from smalltune.planning.spec import Contrast, MethodSpec, ModelSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Problems
 
-__all__ = ["asked_by", "check_pairs", "left_out", "meets", "shared_contrasts"]
+__all__ = ["able", "asked_by", "check_pairs", "left_out", "meets", "shared_contrasts"]
 
 
 def meets(method: MethodSpec, task: TaskSpec) -> bool:
     """Tell whether trials of this method on this task are part of the study."""
-    return _wanted(method, task) and _able(method, task)
+    return _wanted(method, task) and able(method, task)
 
 
 def asked_by(method: MethodSpec, models: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:
@@ -33,7 +33,7 @@ def left_out(study: StudySpec) -> list[tuple[str, str]]:
         (method.name, task.name)
         for task in study.tasks
         for method in study.methods
-        if _wanted(method, task) and not _able(method, task)
+        if _wanted(method, task) and not able(method, task)
     ]
 
 
@@ -49,8 +49,9 @@ def check_pairs(
         place = ("methods", method.name, "tasks")
         _check_names(method, "task", method.tasks, known, problems)
         _check_names(method, "model", method.models, [m.name for m in models], problems)
+        _check_asked(tasks, method, problems)
         asked = [task for task in tasks if _wanted(method, task)]
-        unable = [repr(task.name) for task in asked if not _able(method, task)]
+        unable = [repr(task.name) for task in asked if not able(method, task)]
         if unable and (method.tasks or len(unable) == len(asked)):
             has = f"task {unable[0]} has" if len(unable) == 1 else f"tasks {', '.join(unable)} have"
             answers = _answers(method)
@@ -58,12 +59,22 @@ def check_pairs(
             text = f"{method.name} answers with {what}, and the {has} none"
             problems.add(place if method.tasks else place[:2], text)
     problems.stop()
+    beside = {name for task in tasks for name in task.also} | {m.on for m in methods}
     for task in tasks:
-        if not any(meets(method, task) for method in methods):
+        if task.name not in beside and not any(meets(method, task) for method in methods):
             text = (
                 f"no method of this study meets the task {task.name!r}: add one, or drop the task"
             )
             problems.add(("tasks", task.name), text)
+
+
+def _check_asked(tasks: Sequence[TaskSpec], method: MethodSpec, problems: Problems) -> None:
+    """Note a method that would train only where nothing is trained."""
+    named = [task for task in tasks if not method.tasks or task.name in method.tasks]
+    closed = [task.name for task in named if _only_asked(method, task)]
+    if closed and (method.tasks or len(closed) == len(named)):
+        text = f"{method.name} trains weights, and {', '.join(closed)} says `trained: false`"
+        problems.add(("methods", method.name, "tasks"), text)
 
 
 def shared_contrasts(
@@ -108,11 +119,8 @@ def _check_names(
         problems.add(("methods", method.name, "models"), f"{method.name} asks no model")
 
 
-def _wanted(method: MethodSpec, task: TaskSpec) -> bool:
-    return not method.tasks or task.name in method.tasks
-
-
-def _able(method: MethodSpec, task: TaskSpec) -> bool:
+def able(method: MethodSpec, task: TaskSpec) -> bool:
+    """Tell whether a method can answer a task, by what both declare."""
     answers = _answers(method)
     if answers == "any":
         shows = method.kind.uses_rows and not method.kind.trains
@@ -121,6 +129,15 @@ def _able(method: MethodSpec, task: TaskSpec) -> bool:
         return getattr(task.task, "judged", None) == "text"
     labelled = bool(getattr(task.task, "labels", None))
     return labelled and (not method.kind.uses_model or getattr(task.task, "one_prompt", False))
+
+
+def _wanted(method: MethodSpec, task: TaskSpec) -> bool:
+    return (not method.tasks or task.name in method.tasks) and not _only_asked(method, task)
+
+
+def _only_asked(method: MethodSpec, task: TaskSpec) -> bool:
+    """Tell whether a method would train on a task that is only asked."""
+    return bool(method.kind.trains) and not task.trained and method.on is None
 
 
 def _answers(method: MethodSpec) -> str:

@@ -8,10 +8,13 @@ from smalltune.core.errors import StudyError
 from smalltune.core.plugins import load, nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
+from smalltune.planning.links import check_links
+from smalltune.planning.method_entries import MethodEntries
 from smalltune.planning.options import build, check
 from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
-from smalltune.planning.schema import StudyFile, check_shape
+from smalltune.planning.schema import StudyFile
+from smalltune.planning.shape import check_shape
 from smalltune.planning.spec import Contrast, MethodSpec, ModelSpec, StudySpec, TaskSpec
 from smalltune.planning.yaml_lines import Document, Problems, parse_value, read_document
 
@@ -75,7 +78,8 @@ class _Reader:
     def __init__(self, shape: StudyFile, document: Document, problems: Problems):
         self.shape, self.document, self.problems = shape, document, problems
         self.folder = document.path.parent.resolve()
-        self.entries = Entries(self.folder, self.shape.tuning, problems)
+        self.entries = Entries(self.folder, problems)
+        self.method_entries = MethodEntries(self.shape.tuning, problems)
 
     def read(self) -> StudySpec:
         shape = self.shape
@@ -84,7 +88,9 @@ class _Reader:
         models = tuple(self.entries.model(name, entry) for name, entry in shape.models.items())
         tasks = tuple(t for name, e in shape.tasks.items() if (t := self.entries.task(name, e)))
         methods = tuple(
-            m for name, e in shape.methods.items() if (m := self.entries.method(name, e, training))
+            m
+            for name, e in shape.methods.items()
+            if (m := self.method_entries.method(name, e, training))
         )
         self._fit(tasks, methods, models)
         self.problems.stop()
@@ -110,11 +116,11 @@ class _Reader:
             contrasts=shared_contrasts(contrasts, tasks, methods, models, self.problems),
             published=read_published(
                 shape.published,
-                {t.name: [m for m in metrics if m in t.metrics or "." in m] for t in tasks},
+                {t.name: t.judged_by(shape.metrics) for t in tasks},
                 self.problems,
             ),
             metrics=metrics,
-            metrics_named=bool(shape.metrics),
+            shared_metrics=tuple(dict.fromkeys(shape.metrics)),
             primary=primary,
             alpha=shape.alpha,
             sesoi=shape.sesoi,
@@ -141,6 +147,7 @@ class _Reader:
         self.problems.stop()
         self._hold(methods)
         check_pairs(tasks, methods, models, self.problems)
+        check_links(tasks, methods, self.problems)
 
     def _hold(self, methods: Sequence[MethodSpec]) -> None:
         """Note the methods that train what `base_dtype` would hold with too few digits for it."""
@@ -151,6 +158,13 @@ class _Reader:
                 f"{', '.join(changing)} would train weights in {held}, which rounds small steps "
                 "away: leave `base_dtype` out, or put what keeps the base frozen in a study of "
                 "its own"
+            )
+            self.problems.add(("base_dtype",), text)
+        chained = [m.name for m in methods if m.after]
+        if chained and held != "float32":
+            text = (
+                f"{', '.join(chained)} would start from weights that {held} rounds once more: "
+                "leave `base_dtype` out, or what comes `after` another method"
             )
             self.problems.add(("base_dtype",), text)
 
@@ -171,15 +185,22 @@ class _Reader:
         return tuning.trials is not None or any(method.tune for method in methods)
 
     def metrics(self, tasks: Sequence[TaskSpec]) -> tuple[str, ...]:
-        """Return the metrics: those named, each of use to a task, or else the tasks' own."""
+        """Return all metrics: those named, each of use to a task, or else the tasks' own."""
         if not self.shape.metrics:
-            return tuple(dict.fromkeys(name for task in tasks for name in task.task.metrics))
+            each = (task.scored_by or task.task.metrics for task in tasks)
+            return tuple(dict.fromkeys(name for own in each for name in own))
         known = {name for task in tasks for name in task.metrics}
         for number, name in enumerate(self.shape.metrics):
             place = ("metrics", str(number))
             if self.entries.plugin("metric", name, place) and name not in known and "." not in name:
                 self.problems.add(place, f"no task of this study is scored by {name!r}")
-        return tuple(dict.fromkeys(self.shape.metrics))
+        for task in tasks:
+            if not task.judged_by(self.shape.metrics):
+                text = f"no metric of the study can judge the task {task.name!r}"
+                say = f"give `tasks.{task.name}.metrics`, of: {', '.join(task.metrics)}"
+                self.problems.add(("metrics",), f"{text}: {say}")
+        own = (name for task in tasks for name in task.scored_by)
+        return tuple(dict.fromkeys((*self.shape.metrics, *own)))
 
     def primary(self, metrics: Sequence[str]) -> str:
         """Return the primary metric; one that is not there is noted once and counts as the first.

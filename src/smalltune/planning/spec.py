@@ -1,6 +1,6 @@
 """The study file, checked and with every short form spelt out: what was asked, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class TaskSpec:
     `files` are the data files by role, as the study writes them, those found in a folder `source`
     included. With a `source` on the hub, `splits` says which of its splits the other roles are;
     those in `perhaps` are taken where the source has them.
+
+    `limit` is how many training rows a trial's seed draws; `held` how many rows dev and test have
+    at most, with the `seed` that draws them, {} for all. `scored_by` are the metrics that the study
+    names for this task. `also` names the other tasks that whatever was trained for this one answers
+    too; on a task that is not `trained` no weights are trained.
     """
 
     name: str
@@ -61,6 +66,10 @@ class TaskSpec:
     revision: str | None = None
     splits: Mapping[str, str] = field(default_factory=dict)
     perhaps: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
+    scored_by: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    trained: bool = True
 
     @property
     def hub(self) -> str | None:
@@ -79,6 +88,14 @@ class TaskSpec:
         kind = load("smalltune.tasks", self.kind)
         return (*kind.metrics, *kind.more_metrics)
 
+    def judged_by(self, shared: Sequence[str]) -> tuple[str, ...]:
+        """Return the metrics that score this task: those that its entry names, else of the study's
+        `shared` ones those that can judge it, and where it shares none its own.
+        """
+        if self.scored_by or not shared:
+            return self.scored_by or tuple(self.task.metrics)
+        return tuple(name for name in shared if name in self.metrics or "." in name)
+
 
 @dataclass(frozen=True)
 class MethodSpec:
@@ -87,7 +104,9 @@ class MethodSpec:
     `options` are the method's own; `training` are the engine's, the study's shared values under
     the method's. `candidates` are what tuning tries, values of options of either kind, `ranges`
     between which they were spread by a search. `tasks` and `models` name those that it is for; ()
-    are all (see `pairs`).
+    are all (see `pairs`). `on` names the task that it is trained on, whatever it is asked, and
+    `after` the method whose weights it starts from (see `links`). `approach` is the plug-in that
+    the study names where that leaves open which `method` trains.
     """
 
     name: str
@@ -99,6 +118,9 @@ class MethodSpec:
     tasks: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    approach: str = ""
+    on: str | None = None
+    after: str | None = None
 
     @property
     def tune(self) -> dict[str, tuple[Any, ...]]:
@@ -110,6 +132,11 @@ class MethodSpec:
     def kind(self) -> Any:
         """The method's class (see `smalltune.methods.Method`)."""
         return load("smalltune.methods", self.method)
+
+    @property
+    def told(self) -> Any:
+        """The class that says what the method is for: its approach, else itself."""
+        return load("smalltune.methods", self.approach or self.method)
 
     def settled(self, chosen: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Return the method object and all training values, with tuned values filled in.
@@ -165,7 +192,7 @@ class StudySpec:
     contrasts: tuple[Contrast, ...]
     published: tuple[Published, ...]
     metrics: tuple[str, ...]
-    metrics_named: bool
+    shared_metrics: tuple[str, ...]
     primary: str
     alpha: float
     sesoi: float | None
@@ -178,11 +205,15 @@ class StudySpec:
     folder: Path
     document: Document = field(repr=False, compare=False)
 
+    @property
+    def base(self) -> MethodSpec | None:
+        """The method that asks a base as it is, behind nothing; None where the study has none."""
+        asking = (m for m in self.methods if m.kind.uses_model and m.after is None)
+        return next((m for m in asking if not m.kind.trains and not m.kind.uses_rows), None)
+
     def metrics_of(self, task: TaskSpec) -> tuple[str, ...]:
-        """Return the metrics that this task is scored by: of those the study names, or its own."""
-        if not self.metrics_named:
-            return tuple(task.task.metrics)
-        return tuple(name for name in self.metrics if name in task.metrics or "." in name)
+        """Return the metrics that this task is scored by."""
+        return task.judged_by(self.shared_metrics)
 
     def selects_by(self, task: TaskSpec) -> str:
         """Return the metric that decides tuning on this task's dev split."""

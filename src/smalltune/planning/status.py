@@ -8,7 +8,8 @@ from typing import Any
 from smalltune.core.errors import StoreError
 from smalltune.core.job import Job, Plan, Trial
 from smalltune.core.store import Store
-from smalltune.planning.planner import Known, cells
+from smalltune.planning.cells import cells
+from smalltune.planning.planner import Known
 from smalltune.planning.spec import StudySpec
 
 __all__ = ["STATES", "TrialStatus", "choices", "record", "status", "tally"]
@@ -72,6 +73,7 @@ def record(study: StudySpec, plan: Plan) -> dict[str, Any]:
             "contrasts": [asdict(contrast) for contrast in study.contrasts],
             "alpha": study.alpha,
             "sesoi": study.sesoi,
+            **({"base": base.name} if (base := study.base) else {}),
         },
     }
 

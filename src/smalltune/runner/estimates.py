@@ -30,11 +30,14 @@ SPEED = 3e10
 TEXT_SPEED = 5e5
 """Bytes of text per second that are prepared, tokenised or counted."""
 
+DISK_SPEED = 1e9
+"""Bytes per second that are read, copied and written when a model is stored."""
+
 BYTES_PER_TOKEN, TOKENS_PER_ROW = 4, 100
 
-WHOLE, FROZEN, HELD = 16, 5, 3
+WHOLE, FROZEN, HELD, MERGED = 16, 5, 3, 12
 """Bytes per parameter: weights, gradients and two moments of Adam; weights and a few trained; the
-same where the weights are held in bfloat16."""
+same where the weights are held in bfloat16; weights, those to put back, and the bytes of a file."""
 
 MARGIN = 1.2
 """How much more than the highest measured memory is set aside."""
@@ -97,6 +100,8 @@ class Estimates:
         each = HELD if _held(job) == "bfloat16" else FROZEN
         if job.stage == "train" and _changes_base(job):
             each = WHOLE
+        if job.stage == "merge":
+            each = MERGED
         return WORKER_BYTES + each * self._size(job)
 
     def _size(self, job: Job) -> int:
@@ -109,6 +114,8 @@ class Estimates:
         if job.stage == "predict":
             tokens = self._texts(job).get(_split(job), 0.0)
             return 0.2 + 2 * self._size(job) * tokens / SPEED
+        if job.stage == "merge":
+            return 0.5 + MERGED * self._size(job) / DISK_SPEED
         if job.stage == "train":
             each = 6 if _changes_base(job) else 4  # a frozen matrix has no gradient of its own
             return 0.5 + each * self._size(job) * self._trained(job) / SPEED

@@ -1,15 +1,16 @@
 """What is missing: from the answers that are wanted back to the jobs that must run for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from smalltune.core.job import Job, Plan
+from smalltune.core.job import HEAVY, Job, Plan
 from smalltune.core.store import Store
 
 __all__ = ["Weights", "goals", "missing"]
 
-Trainings = dict[str, list[tuple[bool, tuple[str, ...]]]]
-"""Train jobs of a study: whether it keeps the weights, and the jobs that read them, per trial."""
+Readers = dict[str, list[str]]
+"""The jobs that read a model or weights, by the key of the job that left them."""
 
 
 def goals(plan: Plan, *, keep_weights: bool = False, until: str | None = None) -> Iterator[Job]:
@@ -25,7 +26,9 @@ def goals(plan: Plan, *, keep_weights: bool = False, until: str | None = None) -
         yield from (job for job in plan.jobs() if job.stage == until)
         yield from plan.open if until == "train" else ()
     if keep_weights:
-        yield from (job for trial in plan.trials if (job := trial.job("train")))
+        for trial in plan.trials:
+            own = trial.job("train")
+            yield from (*trial.built, *([own] if own else []))
 
 
 def missing(wanted: Iterable[Job], store: Store, *, keep_weights: bool = False) -> dict[str, Job]:
@@ -36,7 +39,7 @@ def missing(wanted: Iterable[Job], store: Store, *, keep_weights: bool = False) 
     """
     found: dict[str, Job] = {}
     for goal in wanted:
-        whole = keep_weights and goal.stage == "train"
+        whole = keep_weights and goal.stage in HEAVY
         if not (store.has(goal.key) if whole else store.known(goal.key)):
             _walk(goal, store, found)
     return found
@@ -53,7 +56,7 @@ def _walk(job: Job, store: Store, found: dict[str, Job]) -> None:
 
 @dataclass
 class Weights:
-    """Drops trained weights once everything of any study that reads them is stored."""
+    """Drops weights and models once everything of any study that reads them is stored."""
 
     plan: Plan
     store: Store
@@ -61,46 +64,50 @@ class Weights:
 
     def __post_init__(self) -> None:
         """Note which jobs read which weights."""
-        self._others: dict[str, tuple[object, Trainings]] = {}
-        self._readers: dict[str, set[str]] = {}
-        for job in self.plan.jobs():
-            weights = job.inputs.get("weights")
-            if weights:
-                self._readers.setdefault(weights.key, set()).add(job.key)
+        self._others: dict[str, tuple[object, bool, Readers]] = {}
+        self._readers = self.plan.readers()
 
     def read(self, key: str) -> bool:
-        """Tell whether everything of this plan that reads a train job's weights is stored."""
+        """Tell whether everything of this plan that reads what a job left is stored."""
         return all(self.store.known(reader) for reader in self._readers.get(key, ()))
 
     def drop(self, keys: Iterable[str] | None = None) -> int:
-        """Drop what nothing needs any more, among these train jobs or all; return bytes freed."""
+        """Drop what nothing needs any more, of these jobs or all; return the bytes freed."""
         if self.keep:
             return 0
         freed = 0
         for key in self._readers if keys is None else keys:
             if self.read(key) and self.store.has(key) and not self._kept_elsewhere(key):
-                files = self.store.manifest(key)["files"]
-                freed += self.store.drop(key, [n for n in files if n.startswith("weights")])
+                manifest = self.store.manifest(key)
+                folder = f"{HEAVY[manifest['stage']]}/"
+                freed += self.store.drop(
+                    key, [n for n in manifest["files"] if n.startswith(folder)]
+                )
         return freed
 
     def _kept_elsewhere(self, key: str) -> bool:
         """Tell whether another study of this store keeps or still has to read the weights."""
-        return any(
-            kept or not all(map(self.store.known, readers))
-            for study in self.store.studies()
-            if study != self.plan.study
-            for kept, readers in self._trainings(study).get(key, ())
-        )
+        for study in self.store.studies():
+            if study != self.plan.study:
+                keeps, readers = self._of(study)
+                if key in readers and (keeps or not all(map(self.store.known, readers[key]))):
+                    return True
+        return False
 
-    def _trainings(self, study: str) -> Trainings:
-        """Return another study's trained weights; its plan is read again when it has changed."""
+    def _of(self, study: str) -> tuple[bool, Readers]:
+        """Return whether another study keeps its weights, and their readers; read when changed."""
         stamp = self.store.plan_stamp(study)
-        if self._others.get(study, (None, {}))[0] != stamp:
-            record, found = self.store.read_plan(study), Trainings()
-            for trial in record["trials"]:
-                readers = (*trial["predict"].values(), *filter(None, [trial.get("loss")]))
-                found.setdefault(trial["train"], []).append(
-                    (bool(record.get("keep_weights")), readers)
-                )
-            self._others[study] = (stamp, found)
-        return self._others[study][1]
+        if study not in self._others or self._others[study][0] != stamp:
+            record = self.store.read_plan(study)
+            readers = record.get("readers") or _of_trials(record)
+            self._others[study] = (stamp, bool(record.get("keep_weights")), readers)
+        return self._others[study][1:]
+
+
+def _of_trials(record: Mapping[str, Any]) -> Readers:
+    """Return the readers in a plan that was written before it named them."""
+    found: Readers = {}
+    for trial in record["trials"]:
+        readers = found.setdefault(trial["train"], [])
+        readers += [*trial["predict"].values(), *filter(None, [trial.get("loss")])]
+    return found

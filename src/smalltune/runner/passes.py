@@ -6,7 +6,7 @@ from collections.abc import Callable
 from smalltune.backends import Backend, News
 from smalltune.core.claims import Claim, claim
 from smalltune.core.errors import StoreError
-from smalltune.core.job import Job, Plan
+from smalltune.core.job import HEAVY, Job, Plan
 from smalltune.core.store import Store
 from smalltune.runner.estimates import Estimates
 from smalltune.runner.missing import Weights, goals, missing
@@ -167,9 +167,7 @@ class Pass:
             self.queue.done(job.key)
             self.learned = self.estimates.learn([job]) or self.learned
             self.since += 1
-            self.weights.drop(
-                needed.key for needed in job.inputs.values() if needed.stage == "train"
-            )
+            self.weights.drop(needed.key for needed in job.inputs.values() if needed.stage in HEAVY)
             held.release()
             self.tell(Event("done", job, news.info))
             return

@@ -14,7 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
-from smalltune.backends import reads
+from smalltune.backends import base_of, reads
 from smalltune.core.job import Job
 
 __all__ = ["Queue"]
@@ -130,7 +130,7 @@ class Queue:
 
     def _count(self, key: str, sign: int) -> None:
         """Add a job to the work on its base and of its length, or take it away."""
-        for name in (_base(self.waiting[key]), self._class[key]):
+        for name in (base_of(self.waiting[key]), self._class[key]):
             self._work[name] += sign * self._seconds[key]
 
     def _offer(self, key: str) -> None:
@@ -160,7 +160,7 @@ class Queue:
     def _at_hand(self, held: Set[str]) -> list[Job]:
         """Return jobs whose base or weights are held, longest path first."""
         tops = (self._top(name) for name in held if name in self._heaps)
-        found = [job for job in tops if job and (_base(job) in held or _follows(job, held))]
+        found = [job for job in tops if job and (base_of(job) in held or _follows(job, held))]
         return sorted(found, key=lambda job: (-self._path[job.key], self._order[job.key]))
 
     def _untouched(self, busy: Sequence[Set[str]]) -> Job | None:
@@ -188,12 +188,6 @@ class Queue:
 def _length(seconds: float) -> int:
     """Return the class of a length; those of one class count as equally long."""
     return math.floor(math.log(max(seconds, MOMENT)) / math.log(LONGER))
-
-
-def _base(job: Job) -> str:
-    """Return the content key of the base that a job reads; "" where it reads none."""
-    model = job.spec.get("model")
-    return model if isinstance(model, str) else ""
 
 
 def _follows(job: Job, held: Set[str]) -> bool:

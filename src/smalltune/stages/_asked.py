@@ -171,7 +171,8 @@ class Asked:
         dev = self._dev if patience else None
         out = self.work / name
         out.mkdir(parents=True)
-        took = timed(self.bench, lambda: fitted(spec, few, dev, self.ref, out, self.bench))
+        base = (self.ref, self.digest)
+        took = timed(self.bench, lambda: fitted(spec, few, dev, base, out, self.bench))
         epochs = range(math.ceil(steps * size / len(few)))
         batches = [
             batch

@@ -35,11 +35,13 @@ def fitted(
     spec: Mapping[str, Any],
     data: Segments,
     dev: Segments | None,
-    ref: str,
+    base: tuple[str, str],
     out: Path,
     bench: Bench,
 ) -> Mapping[str, Any]:
-    """Train the base at `ref` as a train job's spec says; write weights/, log.jsonl, facts.json.
+    """Train as a train job's spec says; write weights/, log.jsonl and facts.json.
+
+    `base` is the model that training starts from: its reference and its content key.
 
     The seed draws the order of the segments, new parameters and dropout. What is returned goes
     into the provenance.
@@ -49,9 +51,7 @@ def fitted(
     seed = spec["seed"]
     method = load("smalltune.methods", spec["method"]["name"])(**spec["method"]["options"])
     stored = spec.get("base_dtype", "float32")
-    with bench.base(
-        ref, spec["model"], seed, method.changes_base, stored, method.quantised()
-    ) as model:
+    with bench.base(*base, seed, method.changes_base, stored, method.quantised()) as model:
         torch.manual_seed(seed)
         method.attach(model)
         counts = _counts(model)

@@ -41,6 +41,15 @@ class Inputs:
         """Return the folder of an input artifact."""
         return self.folders[name]
 
+    def model(self, digest: str) -> tuple[str, str]:
+        """Return reference and content key of the model to start from.
+
+        That is the input artifact `base` where there is one, else the source, whose digest this is.
+        """
+        if "base" in self.folders:
+            return f"path:{self['base'] / 'model'}", self.keys["base"]
+        return self.sources["model"], digest
+
 
 @dataclass
 class _Base:

@@ -37,7 +37,7 @@ def predict(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
         encoded, short = shown.before(encoded)
     trained = "weights" in inputs.folders
     changes = trained and method.changes_base
-    ref, digest, seed = inputs.sources["model"], spec["model"], spec["seed"] or 0
+    (ref, digest), seed = inputs.model(spec["model"]), spec["seed"] or 0
     stored = spec.get("base_dtype", "float32")
     with bench.base(ref, digest, seed, changes, stored, method.quantised()) as model:
         if trained:

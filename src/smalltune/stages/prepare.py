@@ -11,7 +11,8 @@ from smalltune.core.keys import file_digest
 from smalltune.core.plugins import load
 from smalltune.core.store import write_json
 from smalltune.data.duplicates import METHOD, THRESHOLD, duplicates
-from smalltune.data.splits import Row
+from smalltune.data.limits import limited
+from smalltune.data.splits import Row, Splits
 from smalltune.models.sources import locate_file
 from smalltune.stages.bench import Bench, Inputs
 
@@ -25,7 +26,8 @@ def prepare(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
 
     The facts hold rows, labels and words of each split, the rows that repeat another one within a
     split and across two (see `data/duplicates.py`), what was dropped, and remarks; where there are
-    reference texts or groups, also those.
+    reference texts or groups, also those. With a `limit` dev and test have no more rows than it
+    says.
     """
     task = load("smalltune.tasks", spec["task"]["kind"])(**spec["task"]["options"])
     files = {
@@ -33,7 +35,7 @@ def prepare(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
         for role, digests in spec["files"].items()
     }
     splits = task.split(files)
-    parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    parts = _fewer(splits, spec.get("limit", {}))
     for name, rows in parts.items():
         with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
             for row in rows:
@@ -50,6 +52,20 @@ def prepare(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) ->
         "notes": splits.notes,
     }
     write_json(out / "facts.json", facts)
+
+
+def _fewer(splits: Splits, limit: Mapping[str, int]) -> dict[str, list[Row]]:
+    """Return the rows by split, of dev and test at most as many as the limit says; count the rest.
+
+    Train keeps what it has: a trial's own seed draws from it.
+    """
+    parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    for name in (name for name in parts if name in limit):
+        kept = limited(parts[name], limit[name], limit["seed"])
+        if beyond := len(parts[name]) - len(kept):
+            splits.dropped[f"{name} rows beyond the limit"] = beyond
+        parts[name] = kept
+    return parts
 
 
 def _file(ref: str, digest: str) -> Path:

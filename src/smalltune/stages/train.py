@@ -23,4 +23,4 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
         task = load("smalltune.tasks", spec["task"])
         dev = task.training(bench.tokens(inputs, "dev"), bench.answers(inputs))
     data = lessons(spec, inputs, bench)
-    return fitted(spec, data, dev, inputs.sources["model"], out, bench)
+    return fitted(spec, data, dev, inputs.model(spec["model"]), out, bench)
