@@ -30,8 +30,9 @@ class Measuring:
     """A cell's `measure` job, and the jobs that it tells about.
 
     There is none (None) where a method learns another task than the one it is asked, or starts
-    from what another made: what that takes is not forecast. `trials` has those of each trial by its id, `tuning` those of the tuning runs. While what is
-    tuned is not chosen, the trials are those of the defaults, which cost about as much.
+    from what another made: what that takes is not forecast. `trials` has the jobs of each trial by
+    its id, `tuning` those of the tuning runs. While what is tuned is not chosen, the trials are
+    those of the defaults, which cost about as much.
     """
 
     where: str
