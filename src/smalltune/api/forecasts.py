@@ -113,7 +113,7 @@ def _measured(
     report, store = Report(study.name), study.store
     backend = Local(store, workers=1, threads=threads)
     try:
-        plan = _Measures(study.name, (), (), tuple(jobs))
+        plan = _Measures(study.name, (), wanted=tuple(jobs))
         estimates = Estimates(study.locked, store)
         Pass(plan, store, backend, report, tell, estimates, keep_weights=False).go()
     finally:
