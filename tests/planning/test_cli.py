@@ -78,7 +78,7 @@ def test_a_mistake_is_one_message_without_a_traceback(type_, tmp_path):
 
 def test_a_failed_job_is_shown_with_its_reason_and_ends_in_failure(type_, tmp_path):
     data = tmp_path / "studies" / "floor" / "data" / "test.csv"
-    data.write_text("text,label\nneither,2\n")
+    data.write_text("text,label\nbetter,1\nneither,2\n")
     done = type_("run", "floor")
     assert done.returncode == 1
     assert "the label '2' is not among the study's labels: 0, 1" in done.stdout

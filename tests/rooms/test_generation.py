@@ -167,7 +167,7 @@ def test_a_chat_model_learns_the_end_of_its_turn(tokeniser, monkeypatch):
 def test_a_line_ends_at_breaks_and_not_at_full_stops(tokeniser):
     ends = line_ends(tokeniser)
     written = [tokeniser.decode([i]) for i in ends]
-    assert "\n" in written and "\n\n" in written
+    assert "\n" in written
     assert all(not text.strip() and {"\n", "\r"} & {*text} for text in written)
     ids = tokeniser.encode(" A line.\nAnother\n", add_special_tokens=False)
     assert read_text(tokeniser, ids, line=True) == "A line."

@@ -303,24 +303,34 @@ def test_a_table_that_cannot_be_used_ends_new_in_one_message(desk, name):
 def test_the_same_tables_end_a_run_in_one_message_each(desk):
     good = put("good.csv", table())
     labels = {word: word for word in ("good", "bad")}
-    tasks, messages = {}, []
+    tasks, messages = {}, {}
     for number, (name, (content, message)) in enumerate(FAILS.items()):
         path = put(name, content)
         files = {"train": str(path), "test": str(good)}
         dev = {"rows": 4, "seed": number}  # so that equal bytes under two names are two jobs
         kind = {"kind": "classification", "labels": labels}
         tasks[f"t{number}"] = {**kind, "files": files, "dev": dev}
-        messages.append((str(path), message.format(path=path)))
-    Path("studies/all").mkdir(parents=True)
+        messages[f"t{number}"] = str(path), message.format(path=path)
+    before = run_all(tasks)
+    early = {task for task, (path, _) in messages.items() if path in before.stderr}
+    assert early and early < tasks.keys() and before.stdout == ""
+    later = run_all({task: entry for task, entry in tasks.items() if task not in early})
+    for task, (path, message) in messages.items():
+        said = before.stderr if task in early else later.stdout
+        found = "\n".join(line for line in said.splitlines() if path in line)
+        assert found.count("\n") == 0 and found, path
+        assert task in early or found.startswith("failed: prepare ")
+        assert message in found
+
+
+def run_all(tasks):
+    """Run a study of these tasks, one of which at least must fail with a message."""
+    Path("studies/all").mkdir(parents=True, exist_ok=True)
     Path("studies/all/study.yaml").write_text(yaml.safe_dump(study(tasks)))
     done = run(Path("studies/all"))
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
-    for path, message in messages:
-        found = "\n".join(line for line in done.stdout.splitlines() if path in line)
-        assert found.count("\n") == 0 and found, path
-        assert found.startswith("failed: prepare ")
-        assert message in found
+    return done
 
 
 def test_a_label_seen_only_in_test_is_noted_and_the_study_runs(desk):

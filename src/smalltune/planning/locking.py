@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def lock_anew(study: StudySpec) -> Lock:
         before = None
     lock = Lock(
         models={model.name: _model(study, model) for model in study.models},
-        tasks={task.name: _data(study, task) for task in study.tasks},
+        tasks=_each(study, lambda task: _data(study, task)),
         dtype=_dtype(study.dtype),
         environment=fingerprint(),
     )
@@ -55,7 +55,7 @@ def lock_in_force(study: StudySpec) -> tuple[Lock, list[str]]:
     before = read_lock(path)
     lock = Lock(
         models={m.name: _still(study, m, before) for m in study.models},
-        tasks={t.name: _unchanged(study, t, before) for t in study.tasks},
+        tasks=_each(study, lambda task: _unchanged(study, task, before)),
         dtype=_locked_dtype(study, before),
         environment=before.environment if before else fingerprint(),
     )
@@ -168,6 +168,22 @@ def _data(study: StudySpec, task: TaskSpec) -> LockedTask:
     }
     in_order = dict(sorted({**files, **here.files}.items()))
     return dataclasses.replace(here, files=in_order, commit=pinned.commit)
+
+
+def _each(study: StudySpec, ask: Callable[[TaskSpec], LockedTask]) -> dict[str, LockedTask]:
+    """Return what is asked of each task; what is wrong with several is said at once."""
+    found: dict[str, LockedTask] = {}
+    wrong: list[StudyError] = []
+    for task in study.tasks:
+        try:
+            found[task.name] = ask(task)
+        except StudyError as error:
+            wrong.append(error)
+    if len(wrong) > 1:
+        raise StudyError("\n".join(map(str, wrong)))
+    if wrong:
+        raise wrong[0]
+    return found
 
 
 def _here(study: StudySpec, task: TaskSpec) -> LockedTask:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from smalltune.core.plugins import load
+from smalltune.engine.training import Training
 from smalltune.stages._fitted import fitted, lessons
 from smalltune.stages.bench import Bench, Inputs
 
@@ -19,7 +20,7 @@ def train(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> M
     The seed draws the training rows, their order, new parameters and dropout.
     """
     dev = None
-    if spec["training"]["early_stopping"]:
+    if Training(**spec["training"]).early_stopping:
         task = load("smalltune.tasks", spec["task"])
         dev = task.training(bench.tokens(inputs, "dev"), bench.answers(inputs))
     data = lessons(spec, inputs, bench)
