@@ -148,6 +148,7 @@ def test_what_is_not_there_is_named_with_its_command(made, tmp_path):
     shutil.copytree(made, root)
     shutil.rmtree(root / "micro-qwen" / ".smalltune")
     shutil.rmtree(root / "records", ignore_errors=True)
+    (root / "measured.json").unlink(missing_ok=True)
     for base in finished(root)[0]:
         keep.keep(base.record, root)
     text = report.report(root)

@@ -19,7 +19,8 @@ def test_the_method_of_the_page_runs_from_outside_the_package(workshop, monkeypa
     (workshop.folder / "mine" / "query_tuning.py").write_text(code)
     entry = yaml.safe_load(blocks.pop("study.yaml"))
     assert not blocks
-    workshop.write(**entry, contrasts=[], seeds=[0], keep_weights=True)
+    whole = {"epochs": 8, "batch_size": 40}  # every step sees all rows: its losses compare
+    workshop.write(**entry, contrasts=[], seeds=[0], keep_weights=True, training=whole)
     assert "is its folder on PYTHONPATH?" in workshop("plan").stderr
 
     path = [str(workshop.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
