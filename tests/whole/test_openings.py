@@ -45,3 +45,11 @@ def test_looking_again_after_a_change_is_told_as_looking_from_outside(workshop):
     assert "test of own: opened once by 1 score of this study, and by 1 score outside it" in said
     checked = workshop("store", "check").stdout
     assert "opened 2 times by 2 scores, last " in checked
+
+
+def test_a_study_that_leaves_test_closed_shows_its_dev_scores(workshop):
+    methods = {"majority": {"why": "A floor."}}
+    workshop.write(methods=methods, contrasts=[], evaluations=["dev"]).run()
+    said = workshop("results").stdout
+    assert said == workshop("results", "--split", "dev").stdout
+    assert "50.0 [" in said and "test of own: never opened" in said

@@ -144,7 +144,9 @@ def run(
 def results(
     study: StudyAt,
     changes: Changes = None,
-    split: Annotated[str, typer.Option(help="Which scores the table shows: test or dev.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Which scores the table shows: test, else dev.")
+    ] = None,
     store: StoreAt = None,
     json: AsJson = False,
 ) -> bool:

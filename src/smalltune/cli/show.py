@@ -72,11 +72,15 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
             console.print(f"{one.id}: {one.state}: {one.reason}")
 
 
-def print_results(study: "Study", results: "Results", split: str = "test") -> None:
-    """Print the scores on a split, the declared contrasts, and how often test was opened."""
+def print_results(study: "Study", results: "Results", split: str | None = None) -> None:
+    """Print the scores on a split, the declared contrasts, and how often test was opened.
+
+    Without a split: test, or dev for a study that leaves test closed.
+    """
     from smalltune.analysis.openings import opened
 
     console = terminal()
+    split = split or ("test" if "test" in results.splits else "dev")
     _print_scores(console, results, split)
     _print_contrasts(console, results, split)
     _print_changes(console, results)
