@@ -74,7 +74,7 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
         rounds=plan.rounds,
         seconds=plan.seconds,
     )
-    return _record(plan, runs, _gold(task, rows)) | {"flop": _flop(model, task, rows, tokeniser)}
+    return _record(plan, runs, _gold(task, rows)) | _operations(model, task, rows, tokeniser)
 
 
 def _smalltune(model: Any, tokeniser: Any, task: Any, rows: list[Any]) -> Callable[[], Any]:
@@ -127,16 +127,29 @@ def _harness(
     return score
 
 
-def _flop(model: Any, task: Any, rows: list[Any], tokeniser: Any) -> float:
-    """Return the operations that scoring the labels needs, what all prompts begin with once."""
+def _operations(model: Any, task: Any, rows: list[Any], tokeniser: Any) -> dict[str, float]:
+    """Return the operations that scoring the labels needs, and those of what need not be done.
+
+    `flop` is what is needed, `beginning_flop` the part of it that is done once for all prompts,
+    `plain_flop` what the harness does, padding aside: every prompt whole, all its states, and the
+    whole vocabulary at each, once for all labels that differ in their last token only.
+    """
     from harness.texts import ask
-    from smalltune.engine.flops import asking, flops_of
+    from smalltune.engine.flops import Work, asking, flops_of
     from smalltune.engine.prefixes import shared_tokens
 
     asked = ask(task, rows, tokeniser, model.config.max_position_embeddings)
-    labels = asked.answers.tokens
-    shared = len(shared_tokens(asked.prompts, int(asked.prompts.lengths.min()) - 1))
-    return flops_of(model, rows=len(labels)).of(asking(asked.prompts, labels, shared=shared))
+    prompts, labels = asked.prompts, asked.answers.tokens
+    shared = len(shared_tokens(prompts, int(prompts.lengths.min()) - 1))
+    starts = {tuple(tokens[:-1]) for tokens in labels}
+    fed = np.concatenate([prompts.lengths + len(start) for start in starts])
+    tokens, pairs = int(fed.sum()), int((fed * (fed + 1) // 2).sum())
+    needed = flops_of(model, rows=len(labels))
+    return {
+        "flop": needed.of(asking(prompts, labels, shared=shared)),
+        "beginning_flop": needed.of(Work.of(shared)),
+        "plain_flop": flops_of(model).of(Work(tokens, pairs, tokens, pairs)),
+    }
 
 
 def _gold(task: Any, rows: list[Any]) -> Any:

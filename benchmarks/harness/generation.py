@@ -68,7 +68,22 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
         rounds=plan.rounds,
         seconds=plan.seconds,
     )
-    return _record(plan, runs)
+    return _record(plan, runs) | _operations(model, prompts, plan, runs["smalltune"][0].texts)
+
+
+def _operations(
+    model: Any, prompts: Any, plan: Plan, texts: list[tuple[int, ...]]
+) -> dict[str, float]:
+    """Return the operations that writing needs; nothing where a text ended before its longest.
+
+    Each prompt is fed once, and each beam's tokens but the last after it.
+    """
+    from smalltune.engine.flops import asking, flops_of
+
+    if any(len(text) < plan.tokens for text in texts):
+        return {}
+    written = [[0] * plan.tokens] * plan.beams
+    return {"flop": flops_of(model).of(asking(prompts, written))}
 
 
 def _timed(name: str, write: Callable[[], list[tuple[int, ...]]]) -> Run:

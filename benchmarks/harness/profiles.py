@@ -3,7 +3,8 @@
 A step: PyTorch's profiler names the operators, grouped here by what they are for; what the steps
 took without the profiler, less the operators, is Python and dispatch. Beside it, what counting the
 work (tokens, operations, the meter) costs. A study: the seconds that its jobs note by stage and
-phase; what all processes took beyond that is starting them, planning and scheduling.
+phase; what all processes took beyond that is starting them, planning and scheduling. What its
+meters take is the measuring of the machine's own speed, once for each worker.
 """
 
 import statistics
@@ -125,7 +126,8 @@ def _study(plan: Plan, data: Path) -> dict[str, Any]:
     phases["starting processes, planning, waiting"] = max(0.0, rest)
     total = sum(phases.values())
     parts = [{"part": part, "share": value / total} for part, value in phases.most_common()]
-    return {"taken": wall, "parts": parts}
+    counting = sum(value for part, value in phases.items() if part.endswith(": peak"))
+    return {"taken": wall, "counting": counting / total, "parts": parts}
 
 
 def _phases(store: Path) -> Counter[str]:

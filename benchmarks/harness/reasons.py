@@ -37,7 +37,10 @@ class Missed:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why pairs whose name fits `pairs` miss their aims against `variants`."""
+    """Why pairs whose name fits `pairs` miss their aims against `variants`.
+
+    A record that was measured before a number was kept has no reason that names it.
+    """
 
     pairs: str
     variants: tuple[str, ...]
@@ -45,7 +48,13 @@ class Reason:
 
     def speaks_of(self, missed: Missed) -> bool:
         """Tell whether this is the reason of a missed aim."""
-        return fnmatch(missed.pair, self.pairs) and missed.variant in self.variants
+        if not fnmatch(missed.pair, self.pairs) or missed.variant not in self.variants:
+            return False
+        try:
+            _filled(self.text, [missed])
+        except KeyError:
+            return False
+        return True
 
 
 def read_reasons(path: Path) -> list[Reason]:
@@ -150,12 +159,15 @@ _OF_SHAPE: Mapping[str, Callable[[str], float]] = {
 
 
 def _work(missed: Missed) -> float:
-    """Return how many times the needed operations the products of Trainer's default are.
+    """Return how many times the needed operations the default of a peer computes.
 
-    It computes layers and head for every position of the padded batches: 2 operations for a weight
-    in the forward, 4 or (frozen) 2 in the backward. Attention itself is left out.
+    An evaluation's record says it. Trainer computes layers and head for every position of the
+    padded batches: 2 operations for a weight in the forward, 4 or (frozen) 2 in the backward.
+    Attention itself is left out.
     """
     record = missed.record
+    if "plain_flop" in record:
+        return float(record["plain_flop"] / record["flop"])
     shape = _shape(record["plan"]["shape"])
     each = 6 if record["plan"]["method"] == "full" else 4
     return each * record["padded_tokens"] * (shape["head"] + shape["layers"]) / record["flop"]
@@ -171,6 +183,12 @@ def _share(missed: Missed) -> float:
     return 100 * share_of_peak(missed.record, f"smalltune{like}")
 
 
+def _busy(missed: Missed) -> float:
+    """Return the share of peak at which all that is computed is computed, in percent."""
+    computing = "trainer" if "trainer" in missed.record["runs"] else missed.variant
+    return 100 * _work(missed) * share_of_peak(missed.record, computing)
+
+
 def _times_trainer(missed: Missed) -> float:
     record, clock = missed.record, clock_of(missed.record)
     return ratio(record["runs"]["sft"][clock], record["runs"]["trainer"][clock]).median
@@ -182,7 +200,9 @@ _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "work": _work,
     "share": _share,
     "peer": lambda m: 100 * share_of_peak(m.record, _variant(m)),
-    "busy": lambda m: 100 * _work(m) * share_of_peak(m.record, "trainer"),
+    "busy": _busy,
+    "rows": lambda m: m.record["rows"],
+    "beginning": lambda m: 100 * m.record["beginning_flop"] / m.record["flop"],
     "needed": lambda m: 100 * m.aim * share_of_peak(m.record, _variant(m)),
     "sft": _times_trainer,
 }

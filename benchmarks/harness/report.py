@@ -134,6 +134,9 @@ def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
     if name == "share":
         value = share_of_peak(record, "smalltune")
         return value, f"{value:.2f}", False
+    if "parts" in record:
+        value = record["counting"]
+        return value, f"{value:.2g}", True
     if "forecasts" in record:
         found = forecast_ratio(record, name.removeprefix("forecast_"))
         return abs(found.median - 1), f"{spread_text(found)} times the actual", True
@@ -141,8 +144,11 @@ def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
         costs = per_trial(record)
         value = max(costs) if name == "dearest" else max(costs) / min(costs)
         return value, f"{value:.3g}", True
-    if name == "best":
-        name = best_trainer(record)
+    return _against(record, best_trainer(record) if name == "best" else name)
+
+
+def _against(record: Record, name: str) -> tuple[float, str, bool] | None:
+    """Return the same of a variant beside smalltune: peak memory, or else the ratio of times."""
     if name not in record["runs"]:
         return None
     if "peak" in record["runs"][name]:

@@ -31,6 +31,7 @@ TITLES = {
     "share": "share of the matmul peak",
     "dearest": "CPU ms per trial, the dearest",
     "flat": "the dearest trial over the cheapest",
+    "meters": "share of the time that the meters take",
     "forecast_wall": "time forecast, off by",
     "forecast_memory": "peak memory forecast, off by",
     "one_by_one": "processes, one by one",
@@ -65,9 +66,13 @@ def best_trainer(record: Record) -> str:
 
 
 def share_of_peak(record: Record, name: str) -> float:
-    """Return the needed operations per second of a variant over the peak of the machine."""
+    """Return the needed operations per second of a variant over the peak of the machine.
+
+    Batches of like length after the first few are of other rows, and so need other operations.
+    """
     seconds = spread(record["runs"][name][clock_of(record)]).median
-    return float(record["flop"] / seconds / record["peak"])
+    like = "flop_like" if name.endswith("_like") and "flop_like" in record else "flop"
+    return float(record[like] / seconds / record["peak"])
 
 
 def _timed(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:

@@ -50,8 +50,9 @@ def measure(plan: Plan, base: Any, tokeniser: Any, segments: Any) -> dict[str, A
 
     def once(name: str) -> Run:
         job = job_of(plan, name, base, tokeniser, segments)
-        if name == "smalltune" and not needed:
-            needed["flop"] = _flop(job.model, segments, job.batches[plan.warm :])
+        if name.startswith("smalltune"):
+            kind = name.replace("smalltune", "flop")
+            needed[kind] = _flop(job.model, segments, job.batches[plan.warm :])
         judge.before(name, job.model)
         allocate_as(name)
         loss = runner_of(name)(job)

@@ -23,6 +23,7 @@ def test_an_aim_names_what_the_pair_measures():
         kinds = {
             "train": {"share"},
             "trials": {"dearest", "flat"},
+            "profile": {"meters"},
             "forecast": {"forecast_wall", "forecast_memory"},
         }
         more |= kinds.get(pair.kind, set())
