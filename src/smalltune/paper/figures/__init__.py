@@ -7,17 +7,14 @@ study has nothing for it, and the paper then leaves it out.
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from smalltune.analysis.results import Results
-from smalltune.analysis.tuning import Tuned
-
 __all__ = [
-    "BOTH", "COLOURS", "FEW", "WIDTH", "canvas", "label_feet", "legend_below", "named", "panels",
-    "place", "place_title", "save", "style", "tint", "title", "titled",
+    "BOTH", "COLOURS", "FEW", "LINES", "WIDTH", "canvas", "label_feet", "legend_below", "place",
+    "place_title", "save", "style", "tint", "title", "titled",
 ]  # fmt: skip
 
 WIDTH = 3.3
@@ -138,19 +135,6 @@ def label_feet(axes: Sequence[Any], text: str) -> None:
     columns = axes[0].get_subplotspec().get_gridspec().ncols
     for ax in axes[-columns:]:
         ax.set_xlabel(text)
-
-
-def named(results: Results) -> tuple[str, ...]:
-    """Return the methods of a study, those included of which nothing but tuning is known yet."""
-    return tuple(dict.fromkeys((*results.methods, *(one.method for one in results.tuning))))
-
-
-def panels(searches: Iterable[Tuned]) -> dict[tuple[str, str], list[Tuned]]:
-    """Return the searches of each model and task, which share a panel."""
-    found: dict[tuple[str, str], list[Tuned]] = {}
-    for one in searches:
-        found.setdefault((one.model, one.task), []).append(one)
-    return found
 
 
 def legend_below(

@@ -9,17 +9,7 @@ import numpy as np
 from smalltune.analysis.expected import best_of, spread_of_best
 from smalltune.analysis.results import Results
 from smalltune.analysis.tuning import Tuned
-from smalltune.core.plugins import load
-from smalltune.paper.figures import (
-    LINES,
-    canvas,
-    label_feet,
-    legend_below,
-    named,
-    panels,
-    style,
-    tint,
-)
+from smalltune.paper.figures._searches import draw_searches, look_of
 
 __all__ = ["draw"]
 
@@ -36,29 +26,19 @@ def draw(results: Results) -> Any:
     The runs are those of the budget, without any beyond an edge. The bar is one standard deviation
     of the best of n, cut to the scores that were seen. None where no search has ENOUGH runs.
     """
-    found = panels(one for one in results.tuning if len(_scores(one)) >= ENOUGH)
-    if not found:
-        return None
-    with style():
-        figure, axes = canvas([2.1] * len(found))
-        for own, ax in zip(found.values(), axes, strict=True):
-            _panel(ax, named(results), own)
-        label_feet(axes, "Runs of the search")
-        legend_below(figure, axes, results.models, list(found))
-        return figure
+    found = (one for one in results.tuning if len(_scores(one)) >= ENOUGH)
+    return draw_searches(results, found, _panel, foot="Runs of the search")
 
 
-def _panel(ax: Any, names: Sequence[str], searches: Sequence[Tuned]) -> None:
-    kind = load("smalltune.metrics", searches[0].metric)
-    scale, most = 100 if kind.percent else 1, 0
+def _panel(ax: Any, names: Sequence[str], searches: Sequence[Tuned], scale: float) -> None:
+    most = 0
     for place, one in enumerate(searches):
         scores, higher = _scores(one), one.better == "higher"
         best = scale * best_of(scores, higher=higher)
         spread = scale * spread_of_best(scores, higher=higher)
         runs = np.arange(1, len(scores) + 1)
-        look = tint(names, one.method)
-        line = LINES[list(names).index(one.method) % len(LINES)]
-        ax.plot(runs, best, linestyle=line, label=one.method, **look)
+        look = look_of(names, one.method)
+        ax.plot(runs, best, **look)
         seen = [scale * value for value in scores if math.isfinite(value)]
         ends = np.clip([best - spread, best + spread], min(seen), max(seen))
         ax.vlines(
@@ -67,7 +47,6 @@ def _panel(ax: Any, names: Sequence[str], searches: Sequence[Tuned]) -> None:
         )  # fmt: skip
         most = max(most, len(scores))
     ax.set_xticks(range(1, most + 1, max(1, most // 8)))
-    ax.set_ylabel(f"{kind.title} (%)" if kind.percent else kind.title)
 
 
 def _scores(one: Tuned) -> list[float]:

@@ -6,17 +6,8 @@ from typing import Any
 
 from smalltune.analysis.results import Results
 from smalltune.analysis.tuning import Tuned, TuningRun
-from smalltune.core.plugins import load
-from smalltune.paper.figures import (
-    LINES,
-    canvas,
-    label_feet,
-    legend_below,
-    named,
-    panels,
-    style,
-    tint,
-)
+from smalltune.paper.figures import tint
+from smalltune.paper.figures._searches import draw_searches, look_of
 
 __all__ = ["draw"]
 
@@ -37,36 +28,24 @@ def draw(results: Results) -> Any:
     A hollow mark lies beyond the values of the budget, the ring marks what was chosen. None where
     no search has scores of ENOUGH rates.
     """
-    found = panels(one for one in results.tuning if _rates(one) >= ENOUGH)
-    if not found:
-        return None
-    with style():
-        figure, axes = canvas([2.1] * len(found))
-        for own, ax in zip(found.values(), axes, strict=True):
-            _panel(ax, named(results), own)
-        label_feet(axes, "Learning rate")
-        legend_below(figure, axes, results.models, list(found))
-        return figure
+    found = (one for one in results.tuning if _rates(one) >= ENOUGH)
+    return draw_searches(results, found, _panel, foot="Learning rate")
 
 
-def _panel(ax: Any, names: Sequence[str], searches: Sequence[Tuned]) -> None:
-    kind = load("smalltune.metrics", searches[0].metric)
-    scale = 100 if kind.percent else 1
+def _panel(ax: Any, names: Sequence[str], searches: Sequence[Tuned], scale: float) -> None:
     for one in searches:
         runs = sorted(_runs(one), key=lambda run: float(run.options[RATE]))
-        look = tint(names, one.method)
-        line = LINES[list(names).index(one.method) % len(LINES)]
         at = [(run.options[RATE], scale * run.score) for run in runs]
-        ax.plot(*zip(*at, strict=True), linestyle=line, linewidth=0.9, label=one.method, **look)
+        ax.plot(*zip(*at, strict=True), linewidth=0.9, **look_of(names, one.method))
         beyond = [place for place, run in zip(at, runs, strict=True) if run.extended]
         chosen = [place for place, run in zip(at, runs, strict=True) if run.chosen]
         for x, y in beyond:
-            ax.plot([x], [y], linestyle="none", markerfacecolor="white", **look)
+            hollow = tint(names, one.method)
+            ax.plot([x], [y], linestyle="none", markerfacecolor="white", **hollow)
         for x, y in chosen:
             ring = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 0.9}
             ax.plot([x], [y], "o", color="black", **ring)
     _decades(ax)
-    ax.set_ylabel(f"{kind.title} (%)" if kind.percent else kind.title)
 
 
 def _decades(ax: Any) -> None:
