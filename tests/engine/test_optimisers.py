@@ -68,6 +68,8 @@ def test_every_parameter_with_a_gradient_moves_and_frozen_ones_stay(tiny, name):
     optimiser.step()
     stayed = {n for n, p in tiny.named_parameters() if torch.equal(p, before[n])}
     assert stayed == {"model.layers.0.mlp.up_proj.weight"}
+    trained = {id(p) for p in tiny.parameters() if p.requires_grad}
+    assert {id(p) for p, kept in optimiser.state.items() if kept} == trained
     optimiser.zero_grad(set_to_none=True)
     assert all(p.grad is None for p in tiny.parameters() if p is not frozen)
 

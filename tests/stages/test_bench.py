@@ -72,7 +72,7 @@ def test_a_base_that_a_method_trains_itself_has_its_weights_again_when_it_is_len
 
 
 def test_a_base_without_room_for_a_copy_is_loaded_anew(ref, monkeypatch):
-    monkeypatch.setattr("smalltune.stages.bench.free_memory", lambda: 1000)
+    monkeypatch.setattr("smalltune.stages._bases.free_memory", lambda: 1000)
     bench = Bench()
     trained = changed(bench, ref)
     assert bench.held() == set()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from smalltune.core.store import Store
 from smalltune.metrics import Metric, Stats
 
 __all__ = ["Gap", "Prediction", "Sample", "Scored", "TokenFacts", "TrialRecord"]
@@ -88,6 +89,21 @@ class Scored:
     versions: Mapping[str, int]
     signatures: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def read(cls, store: Store, key: str) -> "Scored":
+        """Return the score that a store holds under a key."""
+        rows = store.read_lines(key, "scores.jsonl")
+        names = list(rows[0]["stats"]) if rows else []
+        return cls(
+            key=key,
+            ids=tuple(row["id"] for row in rows),
+            gold=tuple(row["gold"] for row in rows),
+            predicted=tuple(row["predicted"] or "" for row in rows),
+            stats={n: np.array([r["stats"][n] for r in rows], dtype=np.float64) for n in names},
+            versions=store.manifest(key)["spec"]["metrics"],
+            signatures=store.read_json(key, "facts.json").get("signatures", {}),
+        )
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -143,6 +159,24 @@ class Prediction:
     choices: tuple[str, ...] = ()
     text: str | None = None
     ended: bool | None = None
+
+    @classmethod
+    def of(
+        cls, said: Mapping[str, Any], row: Mapping[str, Any], names: Sequence[str]
+    ) -> "Prediction":
+        """Return what was said of an item joined with its row; `names` are those of the labels."""
+        weighed = said.get("log_probs") if names else None
+        return cls(
+            id=said["id"],
+            fields=row["fields"],
+            gold=row["label"],
+            predicted=said["predicted"],
+            log_probs=dict(zip(names, weighed, strict=True)) if weighed else {},
+            references=tuple(row.get("references", ())),
+            choices=tuple(row.get("choices", ())),
+            text=said.get("text"),
+            ended=said.get("ended"),
+        )
 
 
 @dataclass(frozen=True)

@@ -92,18 +92,7 @@ class Results(Planned):
     def read_score(self, key: str) -> Scored:
         """Return the stored score of a key."""
         if key not in self._scored:
-            rows = self.store.read_lines(key, "scores.jsonl")
-            names = list(rows[0]["stats"]) if rows else []
-            stats = {n: np.array([r["stats"][n] for r in rows], dtype=np.float64) for n in names}
-            self._scored[key] = Scored(
-                key=key,
-                ids=tuple(row["id"] for row in rows),
-                gold=tuple(row["gold"] for row in rows),
-                predicted=tuple(row["predicted"] or "" for row in rows),
-                stats=stats,
-                versions=self.store.manifest(key)["spec"]["metrics"],
-                signatures=self.store.read_json(key, "facts.json").get("signatures", {}),
-            )
+            self._scored[key] = Scored.read(self.store, key)
         return self._scored[key]
 
     def sample(self, model: str, method: str, task: str, split: str, metric: str) -> Sample:
@@ -189,20 +178,7 @@ class Results(Planned):
             row = texts.get(said["id"])
             if row is None:
                 raise DataError(f"{id}: the {split} data has no item {said['id']!r}: run again")
-            weighed = said.get("log_probs") if names else None
-            joined.append(
-                Prediction(
-                    id=said["id"],
-                    fields=row["fields"],
-                    gold=row["label"],
-                    predicted=said["predicted"],
-                    log_probs=dict(zip(names, weighed, strict=True)) if weighed else {},
-                    references=tuple(row.get("references", ())),
-                    choices=tuple(row.get("choices", ())),
-                    text=said.get("text"),
-                    ended=said.get("ended"),
-                )
-            )
+            joined.append(Prediction.of(said, row, names))
         return tuple(joined)
 
     def data_facts(self, task: str) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plural import plural
-from smalltune.data.groups import carve_groups, drop_groups, group_name
+from smalltune.data.apart import Apart
+from smalltune.data.groups import group_name
 from smalltune.data.remarks import remarks
-from smalltune.data.splits import DevRule, Row, Splits, carve, drop_repeats
+from smalltune.data.splits import DevRule, Row, Splits
 from smalltune.data.tables import column_of, has_column, read_rows
 
 __all__ = ["NOTHING", "Prompted", "shown"]
@@ -113,78 +114,23 @@ class Prompted(ABC):
             for role in self.roles
             if role in files and not (one and role == "test")
         }
+        apart = Apart(rows, self.group, dropped, notes)
         parts = False
         for role in ("test", "dev"):
             if role in rows:
-                self._drop(rows, "train", role, files["train"][0], dropped)
+                apart.drop("train", role, files["train"][0])
             else:
                 rule = DevRule(**(self.dev if role == "dev" else self.test))
-                self._carve(rows, role, rule, files["train"][0], dropped, notes)
+                apart.carve(role, rule, files["train"][0], in_groups=self._in_groups)
                 parts |= rule.whole
             if role == "test" and "dev" in rows:
-                self._drop(rows, "dev", role, files["dev"][0], dropped)
+                apart.drop("dev", role, files["dev"][0])
         for role in ("train", "dev"):
             if not rows[role]:
                 raise DataError(f"{files.get(role, files['train'])[0]}: the {role} split is empty")
         rows = {role: self._settled(role, rows[role]) for role in self.roles}
         notes += remarks(rows, self._names, parts=parts)
         return Splits(rows["train"], rows["dev"], rows["test"], dropped, notes)
-
-    def _drop(
-        self,
-        rows: dict[str, list[Row]],
-        role: str,
-        held: str,
-        path: Path,
-        dropped: dict[str, int],
-    ) -> None:
-        """Drop the rows of `role` whose words, or whose group, are in the split `held`."""
-        none = "none to train on" if role == "train" else f"nothing for {role}"
-        kept = drop_repeats(rows[role], rows[held])
-        if not kept:
-            raise DataError(
-                f"{path}: every row of it is repeated in {held}, which leaves "
-                f"{none}: are they one file?"
-            )
-        apart = drop_groups(kept, rows[held])
-        if not apart:
-            raise DataError(
-                f"{path}: every {self.group} of it is in {held} too, which leaves {none}"
-            )
-        for reason, count in (
-            (f"{role} rows repeated in {held}", len(rows[role]) - len(kept)),
-            (f"{role} rows whose {self.group} is in {held}", len(kept) - len(apart)),
-        ):
-            if count:
-                dropped[reason] = count
-        rows[role] = apart
-
-    def _carve(
-        self,
-        rows: dict[str, list[Row]],
-        role: str,
-        rule: DevRule,
-        path: Path,
-        dropped: dict[str, int],
-        notes: list[str],
-    ) -> None:
-        """Take dev or test out of train."""
-        if rule.rows >= len(rows["train"]):
-            raise DataError(
-                f"{path}: {role} wants {rule.rows} of {len(rows['train'])} rows and "
-                f"leaves none to train on: lower `{role}: {{rows: ...}}` in the study"
-            )
-        if self._in_groups:
-            carved = carve_groups(rows["train"], rule, role)
-        else:
-            carved = carve(rows["train"], rule, role)
-        rows |= {"train": carved.train, role: carved.dev}
-        dropped |= carved.dropped
-        if len(carved.dev) < rule.rows and rule.whole:
-            notes.append(
-                f"{role} holds {len(carved.dev)} rows and not {rule.rows}: no more rows of train "
-                "are part of no other row"
-            )
 
     @property
     def _in_groups(self) -> bool:

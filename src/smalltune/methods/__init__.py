@@ -18,7 +18,7 @@ updates and virtual tokens.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.core.errors import MethodError
+from smalltune.methods._ranges import Range
 from smalltune.models.whole import save_whole, tensors_of
 
 __all__ = ["Classical", "Copied", "Gradient", "Method", "Probe", "Prompted", "Range", "WholeModel"]
@@ -48,37 +48,6 @@ def __getattr__(name: str) -> Any:
     if name not in SHARED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{SHARED[name]}"), name)
-
-
-@dataclass(frozen=True)
-class Range:
-    """Values between two bounds in which a hyperparameter is searched, evenly in its logarithm.
-
-    With `whole` they are whole numbers; without `log` the values themselves are even.
-    """
-
-    low: float
-    high: float
-    whole: bool = False
-    log: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse what is no range; raises MethodError."""
-        if not self.low < self.high or (self.log and self.low <= 0):
-            raise MethodError(f"no range from {self.low:g} to {self.high:g}")
-
-    def at(self, share: float) -> float | int:
-        """Return the value at a share in [0, 1) of the way from `low` to `high`."""
-        if self.log:
-            value = self.low * (self.high / self.low) ** share
-        else:
-            value = self.low + share * (self.high - self.low)
-        return round(value) if self.whole else self.rounded(value)
-
-    @staticmethod
-    def rounded(value: float) -> float:
-        """Return a value with three significant digits: what a paper can print is what is run."""
-        return float(f"{value:.3g}")
 
 
 class Method(ABC):

@@ -5,17 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from smalltune.core.errors import DataError, ModelError, SmalltuneError, StudyError
-from smalltune.core.keys import file_digest, key_of
-from smalltune.hub import pin_data, pin_model
-from smalltune.models.sources import embedded_folder, locate_file
-from smalltune.planning.checkpoints import TOKENISER_FILES, read_checkpoint, read_config
+from smalltune.core.errors import SmalltuneError, StudyError
 from smalltune.planning.lock import (
     Lock,
-    LockedFile,
     LockedModel,
     LockedTask,
     fingerprint,
@@ -23,6 +17,7 @@ from smalltune.planning.lock import (
     read_lock,
     write_lock,
 )
+from smalltune.planning.present import data_here, data_now, model_now, where
 from smalltune.planning.spec import ModelSpec, StudySpec, TaskSpec
 
 __all__ = ["changes", "lock_anew", "lock_in_force"]
@@ -38,8 +33,8 @@ def lock_anew(study: StudySpec) -> Lock:
     except StudyError:
         before = None
     lock = Lock(
-        models={model.name: _model(study, model) for model in study.models},
-        tasks=_each(study, lambda task: _data(study, task)),
+        models={model.name: model_now(study, model) for model in study.models},
+        tasks=_each(study, lambda task: data_now(study, task)),
         dtype=_dtype(study.dtype),
         environment=fingerprint(),
     )
@@ -81,51 +76,6 @@ def changes(locked: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _model(study: StudySpec, model: ModelSpec) -> LockedModel:
-    """Return a model as it is now."""
-    scheme, _, rest = model.source.partition(":")
-    try:
-        if scheme == "hub":
-            return _hub_model(model, rest)
-        folder = Path(study.place_of(rest))
-        if scheme == "embedded":
-            folder = embedded_folder() / "models" / rest
-        found = read_checkpoint(folder, weights=scheme != "config")
-    except ModelError as error:
-        raise StudyError(f"{_where(study, 'models', model.name)}: {error}") from error
-    return LockedModel(
-        source=model.source,
-        ref=model.source,
-        revision=None,
-        digest=found.digest,
-        tokeniser=found.tokeniser,
-        parameters=found.parameters,
-        dtype=found.dtype,
-        config=found.config,
-    )
-
-
-def _hub_model(model: ModelSpec, name: str) -> LockedModel:
-    """Return a hub model as it is now, its digests made of the same parts as a folder's."""
-    pinned = pin_model(name, model.revision)
-    tokeniser = {file: pinned.files[file] for file in TOKENISER_FILES if file in pinned.files}
-    if not tokeniser:
-        raise ModelError(f"{name}: no tokenizer.json on the hub: name a folder with both")
-    weights = {file: d for file, d in pinned.files.items() if file.endswith(".safetensors")}
-    whole = {"config.json": pinned.files["config.json"], **tokeniser, **weights}
-    return LockedModel(
-        source=model.source,
-        ref=f"hub:{name}@{pinned.commit}",
-        revision=model.revision,
-        digest=key_of(whole),
-        tokeniser=key_of(tokeniser),
-        parameters=pinned.parameters,
-        dtype=pinned.dtype,
-        config=read_config(pinned.folder),
-        files=pinned.files,
-    )
-
-
 def _still(study: StudySpec, model: ModelSpec, before: Lock | None) -> LockedModel:
     """Return the locked model after comparing it with what lies there; lock a new local one."""
     locked = before.models.get(model.name) if before else None
@@ -134,7 +84,7 @@ def _still(study: StudySpec, model: ModelSpec, before: Lock | None) -> LockedMod
         if locked and same:
             return locked
         raise _unlocked(study, model.source, "models", model.name)
-    now = _model(study, model)
+    now = model_now(study, model)
     if locked and same and locked.digest != now.digest:
         raise _changed(study, f"the model {model.name!r} ({model.source})")
     return now
@@ -142,32 +92,6 @@ def _still(study: StudySpec, model: ModelSpec, before: Lock | None) -> LockedMod
 
 def _revision(model: ModelSpec) -> str | None:
     return model.revision if model.source.startswith("hub:") else None
-
-
-def _data(study: StudySpec, task: TaskSpec) -> LockedTask:
-    """Return a task's data as they are now, the hub's included."""
-    here = _here(study, task)
-    if task.hub is None:
-        return here
-    roles: dict[str, str] = {}
-
-    def wanted(there: list[str]) -> list[str]:
-        used = set(task.splits.values())
-        more = {r: s for r, s in task.perhaps.items() if s in there and s not in used}
-        roles.update({**task.splits, **more})
-        return list(dict.fromkeys(roles.values()))
-
-    try:
-        pinned = pin_data(task.hub, task.config, task.revision, wanted)
-    except DataError as error:
-        raise StudyError(f"{_where(study, 'tasks', task.name)}: {error}") from error
-    start = f"hub:{pinned.name}@{pinned.commit}/"
-    files = {
-        role: tuple(LockedFile(start + f.path, f.sha256, f.bytes) for f in pinned.splits[split])
-        for role, split in roles.items()
-    }
-    in_order = dict(sorted({**files, **here.files}.items()))
-    return dataclasses.replace(here, files=in_order, commit=pinned.commit)
 
 
 def _each(study: StudySpec, ask: Callable[[TaskSpec], LockedTask]) -> dict[str, LockedTask]:
@@ -186,29 +110,9 @@ def _each(study: StudySpec, ask: Callable[[TaskSpec], LockedTask]) -> dict[str, 
     return found
 
 
-def _here(study: StudySpec, task: TaskSpec) -> LockedTask:
-    """Return a task's data files on this machine as they are now, after a look at their rows."""
-    found, here = {}, {}
-    try:
-        for role, sources in sorted(task.files.items()):
-            here[role] = [locate_file(study.place_of(source)) for source in sources]
-            found[role] = tuple(
-                LockedFile(source, file_digest(path), path.stat().st_size)
-                for source, path in zip(sources, here[role], strict=True)
-            )
-        task.task.look(here)
-    except DataError as error:
-        raise StudyError(f"{_where(study, 'tasks', task.name)}: {error}") from error
-    except OSError as error:
-        said = f"{error.filename}: {error.strerror}"
-        raise StudyError(f"{_where(study, 'tasks', task.name)}: {said}") from error
-    asked = {**task.perhaps, **task.splits}
-    return LockedTask(found, task.source, task.config, task.revision, asked)
-
-
 def _unchanged(study: StudySpec, task: TaskSpec, before: Lock | None) -> LockedTask:
     """Return a task's data after comparing them with the lock; lock new local ones."""
-    locked, now = before.tasks.get(task.name) if before else None, _here(study, task)
+    locked, now = before.tasks.get(task.name) if before else None, data_here(study, task)
     same = locked is not None and locked.same_question(now)
     for role, files in (locked.files if locked else {}).items():
         for old, new in zip(files, now.files.get(role, ()), strict=False):
@@ -227,7 +131,7 @@ def _unchanged(study: StudySpec, task: TaskSpec, before: Lock | None) -> LockedT
 
 def _unlocked(study: StudySpec, source: str, *place: str) -> SmalltuneError:
     return StudyError(
-        f"{_where(study, *place)}: {source.removeprefix('hub:')} is not locked yet: run "
+        f"{where(study, *place)}: {source.removeprefix('hub:')} is not locked yet: run "
         "`smalltune lock STUDY` once (it asks the hub which commit is meant)"
     )
 
@@ -238,11 +142,6 @@ def _changed(study: StudySpec, what: str) -> SmalltuneError:
         f"{path.name}: {what} has changed since the study was locked. "
         "`smalltune lock STUDY` accepts the change; what it changes is then run again"
     )
-
-
-def _where(study: StudySpec, *place: str) -> str:
-    line = study.document.line(place)
-    return f"{study.document.path.name}:{line}" if line else study.document.path.name
 
 
 def _locked_dtype(study: StudySpec, before: Lock | None) -> str:

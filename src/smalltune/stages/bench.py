@@ -5,27 +5,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from smalltune.core.errors import EngineError
 from smalltune.core.provenance import Meter
 from smalltune.engine.held import hold
-from smalltune.engine.memory import free_memory
 from smalltune.engine.peak import matmul_peak
 from smalltune.engine.quantised import quantise
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers
-from smalltune.models.loading import fingerprint, load_model, load_tokeniser
+from smalltune.models.loading import load_model, load_tokeniser
 from smalltune.models.sources import locate
+from smalltune.stages._bases import Base
 
 __all__ = ["Bench", "Inputs"]
 
 KEPT = 2
-COPIED = 1 / 8
-"""The share of the free memory that a copy of a base may take."""
-
 T = TypeVar("T")
 
 
@@ -51,15 +47,6 @@ class Inputs:
         return self.sources["model"], digest
 
 
-@dataclass
-class _Base:
-    """A model, its fingerprint as it was loaded, and when it is trained a copy of its tensors."""
-
-    model: Any
-    print: str
-    copy: dict[str, Any] | None = None
-
-
 class Bench:
     """Keeps base models, tokenisers and tokens by content key; says where to compute.
 
@@ -82,7 +69,7 @@ class Bench:
         self.progress: Callable[[dict[str, Any]], None] = lambda event: None
         self.meter = Meter()
         self._device = device
-        self._bases: OrderedDict[tuple[str, str, str], _Base] = OrderedDict()
+        self._bases: OrderedDict[tuple[str, str, str], Base] = OrderedDict()
         self._tokenisers: OrderedDict[str, Any] = OrderedDict()
         self._tokens: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
@@ -167,15 +154,15 @@ class Bench:
         scheme = ref.partition(":")[0]
         key = f"{digest}:{seed}" if scheme == "config" else digest, dtype, quantised
         kept = self._bases.pop(key, None) or self._load(ref, scheme, seed, dtype, quantised)
-        if changes and kept.copy is None:
-            kept.copy = _copied(kept.model)
+        if changes:
+            kept.keep_copy()
         try:
             yield kept.model
         except BaseException:
             raise  # in an unknown state: not kept
-        if changes and not _put_back(kept):
+        if changes and not kept.put_back():
             return
-        if fingerprint(kept.model) != kept.print:
+        if not kept.same():
             if changes:
                 return
             raise EngineError(f"the frozen base {ref} came back with other weights")
@@ -183,7 +170,7 @@ class Bench:
         while len(self._bases) > KEPT:
             self._bases.popitem(last=False)
 
-    def _load(self, ref: str, scheme: str, seed: int, dtype: str, quantised: str) -> _Base:
+    def _load(self, ref: str, scheme: str, seed: int, dtype: str, quantised: str) -> Base:
         import torch
 
         torch.set_num_threads(self.threads)
@@ -194,8 +181,7 @@ class Bench:
             hold(model)
         if quantised:
             quantise(model, quantised)
-        model = model.to(self._device)
-        return _Base(model, fingerprint(model))
+        return Base(model.to(self._device))
 
     def tokeniser(self, ref: str, digest: str) -> Any:
         """Return the tokeniser of a model."""
@@ -229,31 +215,3 @@ class Bench:
                 self._tokens.popitem(last=False)
         kept: T = self._tokens[key]
         return kept
-
-
-def _tensors(model: Any) -> dict[str, Any]:
-    return dict(chain(model.named_parameters(), model.named_buffers()))
-
-
-def _copied(model: Any) -> dict[str, Any] | None:
-    """Return a copy of a model's tensors in main memory; None where it would take much of it."""
-    tensors = _tensors(model)
-    if sum(tensor.nbytes for tensor in tensors.values()) > COPIED * free_memory():
-        return None
-    return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-
-
-def _put_back(base: _Base) -> bool:
-    """Give a model the tensors that it had, frozen; return False if it cannot have them."""
-    import torch
-
-    tensors, copy = _tensors(base.model), base.copy or {}
-    if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in copy.items()}:
-        return False
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            tensor.copy_(copy[name])
-    for parameter in base.model.parameters():
-        parameter.requires_grad_(False).grad = None
-    base.model.eval()
-    return True

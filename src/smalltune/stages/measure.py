@@ -28,9 +28,10 @@ from smalltune.models.loading import empty_model
 from smalltune.models.shallow import depth_of, first_depth, write_shallow
 from smalltune.models.sources import locate
 from smalltune.stages._asked import Asked
+from smalltune.stages._bases import COPIED
 from smalltune.stages._sampled import sampled
 from smalltune.stages._timed import timed, written
-from smalltune.stages.bench import COPIED, Bench, Inputs
+from smalltune.stages.bench import Bench, Inputs
 from smalltune.stages.classify import classify
 from smalltune.stages.score import score
 
