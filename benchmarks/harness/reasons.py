@@ -87,7 +87,7 @@ def _listed(missed: Sequence[Missed]) -> str:
     by_pair: dict[str, list[str]] = {}
     for one in missed:
         by_pair.setdefault(one.pair, []).append(TITLES[one.variant])
-    return "; ".join(f"`{pair}` ({', '.join(names)})" for pair, names in by_pair.items())
+    return "; ".join(f"`{pair}` ({' and '.join(names)})" for pair, names in by_pair.items())
 
 
 def _filled(text: str, missed: Sequence[Missed]) -> str:
