@@ -102,7 +102,7 @@ def _foretold(results: "Results") -> Iterator[str]:
     """Yield how the forecasts stand against what was measured, a line for each kind."""
     from smalltune.analysis.foretold import WORDS, accuracies
 
-    for one in accuracies(results.costs, len(results.splits)):
+    for one in accuracies(results.costs, results.trials):
         yield (
             f"forecast {WORDS[one.what]}: {one.median:.2f} times the actual one, median over "
             f"{plural(len(one.trials), 'trial')} (from {one.low:.2f} to {one.high:.2f})"
