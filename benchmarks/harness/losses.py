@@ -2,8 +2,9 @@
 
 Both begin with the same numbers, those that smalltune stored before the first step, and see the
 same batches. PiSSA is begun by PEFT itself, as what smalltune stores of it is a LoRA of twice the
-rank; its factors are the same but for signs, which no step of the optimiser looks at. Without
-weight decay: Trainer decays DoRA's lengths, smalltune no vector.
+rank; its factors are the same but for signs, which no step of the optimiser looks at. LoRA+ has the
+optimiser that PEFT makes for it. Without weight decay: Trainer decays DoRA's lengths, smalltune no
+vector.
 """
 
 import copy
@@ -20,7 +21,8 @@ from harness.timing import refuse_unequal
 __all__ = ["METHODS", "Plan", "run_pair"]
 
 METHODS = (
-    "lora", "rslora", "dora", "pissa", "ia3", "norm_tuning", "prompt_tuning", "prefix_tuning",
+    "lora", "rslora", "dora", "pissa", "lora_plus", "ia3", "norm_tuning", "prompt_tuning",
+    "prefix_tuning",
 )  # fmt: skip
 
 LIMIT = {"loss": 1e-4}
@@ -60,14 +62,17 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
         folder = Path(name)
         method.save(ours, folder)
         theirs = _peft(plan.method, method, copy.deepcopy(base), folder).to(device)
-        found = {"smalltune": _ours(job(ours), folder), "trainer": _theirs(job(theirs))}
+        found = {
+            "smalltune": _ours(job(ours), method, folder),
+            "trainer": _theirs(job(theirs), _optimiser(method, theirs, rate)),
+        }
     pairs = list(zip(found["smalltune"], found["trainer"], strict=True))
     apart = {"loss": max(abs(a / b - 1) for a, b in pairs)}
     refuse_unequal("trainer", apart, LIMIT)
     return {"plan": asdict(plan), "losses": found, "apart": apart["loss"]}
 
 
-def _ours(job: Job, work: Path) -> list[float]:
+def _ours(job: Job, method: Any, work: Path) -> list[float]:
     """Return the loss of each step by smalltune's engine."""
     from smalltune.engine.training import Training, train
 
@@ -76,13 +81,16 @@ def _ours(job: Job, work: Path) -> list[float]:
     )
     log, _ = train(
         job.model, job.data, None, options, seed=0, dtype="float32", work=work,
-        checkpoint_seconds=math.inf, progress=job.mark,
+        checkpoint_seconds=math.inf, progress=job.mark, factor=method.factor,
     )  # fmt: skip
     return [line["loss"] for line in log]
 
 
-def _theirs(job: Job) -> list[float]:
-    """Return the loss of each step by Trainer, on padded batches with all logits."""
+def _theirs(job: Job, optimiser: Any) -> list[float]:
+    """Return the loss of each step by Trainer, on padded batches with all logits.
+
+    `optimiser` is None for the one that Trainer makes.
+    """
     from transformers import Trainer, TrainingArguments
 
     from harness.trainers import arguments, fixed_order, padding, rows_of
@@ -101,9 +109,20 @@ def _theirs(job: Job) -> list[float]:
             args=TrainingArguments(folder, **{**arguments(job), "weight_decay": 0.0}),
             train_dataset=rows_of(job),
             data_collator=padding(job),
+            optimizers=(optimiser, None),
         )
         trainer.train()
     return seen
+
+
+def _optimiser(method: Any, model: Any, rate: float) -> Any:
+    """Return the optimiser that PEFT makes for a method of several rates, None for others."""
+    from peft.optimizers import create_loraplus_optimizer
+    from torch.optim import AdamW
+
+    if (ratio := getattr(method, "ratio", None)) is None:
+        return None
+    return create_loraplus_optimizer(model, AdamW, lr=rate, loraplus_lr_ratio=ratio, fused=True)
 
 
 def _peft(name: str, method: Any, base: Any, folder: Path) -> Any:

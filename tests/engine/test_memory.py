@@ -21,6 +21,7 @@ from smalltune.engine.memory import (
     free_memory,
     is_out_of_memory,
     largest_power,
+    too_large,
 )
 from smalltune.engine.packing import pack
 from smalltune.engine.precision import precision
@@ -303,3 +304,17 @@ def test_what_is_computed_counts_the_padding_of_each_micro_batch(tiny, route, mo
     each = sum(len(part) * fed[part].max() for part in parts)
     assert computed == (each if "padded" in route else fed.sum())
     assert fed.sum() < each < len(fed) * fed.max()
+
+
+@pytest.mark.parametrize(
+    ("room", "trained", "advised"),
+    [
+        (1.9e9, 0, set()),
+        (3.9e9, 0, {"bfloat16"}),
+        (3.9e9, 10**9, set()),
+        (4.1e9, 10**9, {"by lora"}),
+    ],
+)
+def test_what_would_not_be_enough_either_is_not_advised(room, trained, advised):
+    said = too_large(10**9, trained, room=int(room))
+    assert {word for word in ("bfloat16", "by lora") if word in said} == advised

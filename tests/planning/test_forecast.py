@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from planning.test_planner import WRITES
 
 from smalltune.core.errors import StudyError
 from smalltune.models.loading import empty_model
@@ -91,6 +92,20 @@ def test_a_training_takes_its_steps_and_is_judged_once_an_epoch(cell):
     assert seconds(steps=7, early_stopping=None) == 2 + 7 * 0.5
     assert seconds(steps=None, epochs=3, batch_size=16, early_stopping=None) == 2 + 9 * 0.5
     assert seconds(steps=None, epochs=3, batch_size=16, early_stopping=1) == 2 + 9 * 0.5 + 3 * 3
+
+
+def test_the_dev_loss_of_texts_is_measured_and_forecast_apart_from_writing(bureau):
+    begin, end = bureau.text.index("\n    kind: cla"), bureau.text.index("methods:")
+    bureau.text = bureau.text[:begin] + WRITES + bureau.text[end:]
+    bureau.replace("  floor: {method: fake.reader, why: To have a floor.}\n", "")
+    bureau.replace("metrics: [accuracy, nll]\n", "")
+    plain, asked = cells_of(bureau), cells_of(bureau, "dev_loss=true")
+    assert not {one.job.key for one in plain} & {one.job.key for one in asked}
+    loss = {**MEASURED["predict"], "token": 0.125}
+    for before, one in zip(plain, asked, strict=True):
+        less, more = told(before).trials, told(one, loss=loss).trials
+        assert {more[n].seconds - less[n].seconds for n in more} == {1 + 80 * 0.125}
+        assert all(math.isnan(each.seconds) for each in told(one).trials.values())
 
 
 def test_kept_weights_are_stored_bytes(cell):

@@ -48,11 +48,28 @@ def test_what_is_not_planned_is_told_with_the_plan(mixed, tmp_path):
     mixed.read()
     words = ["plan", str(mixed.file), "--no-forecast", "--store", str(tmp_path / "store")]
     said = CliRunner().invoke(app, words).stdout
-    assert "not planned: floor on prose, which has no labels to answer with" in said
+    why = "it answers with labels, and prose is running text, which asks nothing"
+    assert f"not planned: floor on prose: {why}" in said
     plan = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert plan["left_out"] == ["floor/prose"]
     mixed.replace("method: fake.reader}", "method: fake.reader, tasks: own}").read()
     assert "not planned" not in CliRunner().invoke(app, words).stdout
+
+
+def test_a_method_that_writes_is_told_what_a_task_wants_instead(mixed):
+    from smalltune.planning.pairs import left_out
+
+    files = ", ".join(f"{role}: text.jsonl" for role in ("train", "dev", "test"))
+    asks = "text: text, reference: text, prompt: '{text}'"
+    texts = f"  texts: {{kind: generation, files: {{{files}}}, {asks}}}\n"
+    mixed.replace("methods:\n", f"{texts}methods:\n  lead: {{}}\n  shown: {{method: few_shot}}\n")
+    assert left_out(mixed.read()) == [
+        ("lead", "own", "it answers with texts, and own wants labels"),
+        ("lead", "prose", "it answers with texts, and prose is running text, which asks nothing"),
+        ("shown", "prose", "it shows solved items, and prose is running text, which asks nothing"),
+        ("floor", "prose", "it answers with labels, and prose is running text, which asks nothing"),
+        ("floor", "texts", "it answers with labels, and texts wants texts"),
+    ]
 
 
 def test_a_contrast_is_made_on_the_tasks_that_both_methods_meet(mixed):
@@ -78,7 +95,7 @@ def test_which_tasks_a_method_is_for_is_no_part_of_the_question(mixed):
         (
             "fake.reader}",
             "fake.reader, tasks: [own, prose]}",
-            "9: floor answers with labels, and the task 'prose' has none",
+            "9: floor answers with labels, and prose is running text, which asks nothing",
         ),
         ('floor", "tuned - asked"', 'floor", {a: tuned, b: floor, task: prose}', "12: tuned and"),
     ],

@@ -174,7 +174,7 @@ def test_a_task_without_labels_has_no_place_for_a_method_that_answers_with_label
     with pytest.raises(StudyError) as error:
         bureau.read()
     assert str(error.value) == (
-        "study.yaml:5: floor answers with labels, and the task 'prose' has none"
+        "study.yaml:5: floor answers with labels, and prose is running text, which asks nothing"
     )
 
 

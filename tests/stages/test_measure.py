@@ -28,15 +28,15 @@ def table(path, count, start):
     return path
 
 
-def measure(store, tmp_path, ref, method="lora"):
+def measure(store, tmp_path, ref, method="lora", kind="classification", **more):
     """Prepare and tokenise a few rows, throw the test rows away, measure; return what was found."""
     files = {r: table(tmp_path / f"{r}.jsonl", n, r) for r, n in PARTS.items()}
     spec = {
-        "task": {"kind": "classification", "version": 2, "options": OPTIONS},
+        "task": {"kind": kind, "version": 2, "options": OPTIONS[kind]},
         "files": {role: [file_digest(path)] for role, path in files.items()},
     }
     data = Job("prepare", 2, spec, {}, {f"{r}/0": str(p) for r, p in files.items()})
-    task = {"kind": "classification", "version": 2, "options": ASKED}
+    task = {"kind": kind, "version": 2, "options": ASKED[kind]}
     reads = {"task": task, "chat": False, "tokeniser": "digest", "max_length": 64}
     tokens = Job("tokens", 2, reads, {"data": data}, {"model": ref})
     bench = Bench()
@@ -44,14 +44,15 @@ def measure(store, tmp_path, ref, method="lora"):
         execute(job, store, bench)
     (store.folder(data.key) / "test.jsonl").unlink()
     how = {"name": method, "version": 1, "options": load("smalltune.methods", method)().options()}
-    asked = {"model": "digest", "method": how, "task": "classification", "dtype": "float32"}
+    asked = {"model": "digest", "method": how, "task": kind, "dtype": "float32"}
     cost = {"batch_size": 4, "batches": "shuffled", "optimiser": "adamw", "judged": True}
     spec = {
         "train": {**asked, "training": cost, "limit": None},
-        "predict": asked,
-        "metrics": {"accuracy": 1},
+        "predict": {**asked, **WRITTEN[kind]},
+        "metrics": dict.fromkeys(METRICS[kind], 1),
         "tokens": reads,
         "place": {},
+        **more,
     }
     out = tmp_path / "out"
     out.mkdir()
@@ -66,8 +67,17 @@ def measure(store, tmp_path, ref, method="lora"):
 
 
 PARTS = {"train": 21, "dev": 8, "test": 10}
-OPTIONS = {"text": "t", "label": "y", "labels": LABELS}
-ASKED = {"text": "t", "labels": LABELS, "prompt": "{t}\nIt is"}
+DECODING = {"longest": 8, "beams": 1, "length_penalty": 1.0, "stop": "end"}
+OPTIONS = {
+    "classification": {"text": "t", "label": "y", "labels": LABELS},
+    "generation": {"text": "t", "reference": "t", "prompt": "{t}"},
+}
+ASKED = {
+    "classification": {"text": "t", "labels": LABELS, "prompt": "{t}\nIt is"},
+    "generation": {"text": "t", "reference": "t", "prompt": "{t}\nAgain:", "longest": 8},
+}
+WRITTEN = {"classification": {}, "generation": {"decoding": DECODING, "tokeniser": "digest"}}
+METRICS = {"classification": ["accuracy"], "generation": ["chrf"]}
 
 
 def test_a_measuring_runs_the_stages_and_reads_no_row_of_test(store, tmp_path, tiny_folder):
@@ -79,6 +89,16 @@ def test_a_measuring_runs_the_stages_and_reads_no_row_of_test(store, tmp_path, t
     assert train["weights_bytes"] > 4 * train["trained"]
     assert min(train["step"], train["judge"], train["peak"]) > 0
     assert min(found["predict"]["token"], found["predict"]["peak"], found["score"]["item"]) > 0
+
+
+def test_the_likelihood_of_references_is_measured_apart_where_it_is_asked_for(
+    store, tmp_path, tiny_folder
+):
+    found = measure(store, tmp_path, f"path:{tiny_folder}", kind="generation", loss=True)
+    loss, predict = found["loss"], found["predict"]
+    assert loss.keys() == predict.keys()
+    assert 0 < loss["token"] < predict["token"], "nothing is written"
+    assert loss["once"] > 0 and loss["item_bytes"] > 0
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])

@@ -28,7 +28,8 @@ class Cost:
     its loop in tokens per second and `share_of_peak`, the operations per second over those that
     the machine reaches in a product of matrices. `predict_flops`, `predict_tokens_per_second` and
     `predict_share_of_peak` say the same of the prediction of the test split.
-    `seconds` and `cpu_seconds` hold everything, `peak_memory_bytes` is the highest of the jobs.
+    `seconds` and `cpu_seconds` hold everything, the likelihood of dev's references included where
+    a study asks for it (`dev_loss`), `peak_memory_bytes` is the highest of the jobs.
     `stored_bytes` is what the store keeps of the trial. What `forecast_` says of time, memory and
     stored bytes was forecast before any of it ran (see `foretold`).
     What the trial was built from, the trainings and merges behind the model that it started from,

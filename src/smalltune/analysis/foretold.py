@@ -27,17 +27,22 @@ class Accuracy:
 
 
 def forecast_before(told: Mapping[str, Any], trial: TrialRecord) -> Mapping[str, Any]:
-    """Return what was forecast of this very trial; {} where its question was another one then."""
-    found: Mapping[str, Any] = told.get(trial.id, {})
-    return found if found.get("score") == dict(trial.score) else {}
+    """Return what was forecast of this very trial; {} where its question was another one then.
 
-
-def accuracies(costs: Iterable[Cost], splits: int) -> tuple[Accuracy, ...]:
-    """Return the accuracy of each kind of forecast, over the trials that are finished.
-
-    `splits` is on how many a trial predicts. Nothing is returned where nothing was forecast.
+    Nor is there a forecast of a trial that answers other tasks too, which is not foretold.
     """
-    done = [c for c in costs if sum(part.startswith("predict") for part in c.parts) == splits]
+    found: Mapping[str, Any] = told.get(trial.id, {})
+    same = found.get("score") == dict(trial.score) and found.get("loss") == trial.loss
+    return found if same and not trial.also else {}
+
+
+def accuracies(costs: Iterable[Cost], trials: Iterable[TrialRecord]) -> tuple[Accuracy, ...]:
+    """Return the accuracy of each kind of forecast, over those of the trials that are finished.
+
+    Nothing is returned where nothing was forecast.
+    """
+    whole = {trial.id: tuple(trial.made) for trial in trials}
+    done = [c for c in costs if c.parts == whole[c.trial]]
     found = []
     for what in WORDS:
         ratios = {

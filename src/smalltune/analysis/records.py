@@ -48,6 +48,7 @@ class TrialRecord:
         keys = {f"built {n}": key for n, key in enumerate(self.built, 1)}
         keys |= {"train": self.train} if self.train else {}
         keys |= {f"predict {split}": key for split, key in self.predict.items()}
+        keys |= {"loss dev": self.loss} if self.loss else {}
         return keys | {f"predict also {task}": one["predict"] for task, one in self.also.items()}
 
     @property

@@ -40,7 +40,7 @@ def plan_record(study: "Study", found: list["TrialStatus"]) -> dict[str, Any]:
         "study": study.name,
         "store": str(study.store.root),
         "states": tally(found),
-        "left_out": [f"{method}/{task}" for method, task in left_out(study.spec)],
+        "left_out": [f"{method}/{task}" for method, task, _ in left_out(study.spec)],
         "trials": [{"id": t.id, "state": t.state, "reason": t.reason} for t in found],
         "jobs": {stage: counts for stage, *counts in _jobs(study)},
         "opened": {task: asdict(one) for task, one in opened(study.results()).items()},
@@ -62,8 +62,8 @@ def print_plan(study: "Study", found: list["TrialStatus"]) -> None:
         table.add_row(name, *(str(counts[state] or "") for state in STATES))
     console.print(table)
     jobs = ", ".join(f"{stage} {stored}/{total}" for stage, stored, total in _jobs(study))
-    for method, task in left_out(study.spec):
-        console.print(f"not planned: {method} on {task}, which has no labels to answer with")
+    for method, task, why in left_out(study.spec):
+        console.print(f"not planned: {method} on {task}: {why}", soft_wrap=True)
     states = ", ".join(f"{count} {state}" for state, count in tally(found).items() if count)
     console.print(f"{plural(len(found), 'trial')}: {states}")
     console.print(f"jobs stored: {jobs}")
@@ -102,7 +102,7 @@ def _foretold(results: "Results") -> Iterator[str]:
     """Yield how the forecasts stand against what was measured, a line for each kind."""
     from smalltune.analysis.foretold import WORDS, accuracies
 
-    for one in accuracies(results.costs, len(results.splits)):
+    for one in accuracies(results.costs, results.trials):
         yield (
             f"forecast {WORDS[one.what]}: {one.median:.2f} times the actual one, median over "
             f"{plural(len(one.trials), 'trial')} (from {one.low:.2f} to {one.high:.2f})"

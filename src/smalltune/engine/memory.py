@@ -148,18 +148,22 @@ def too_large(
     base_dtype: str = "float32",
     optimiser: str = "adamw",
 ) -> str | None:
-    """Return why a model cannot be had in `room` bytes and what to do, or None where it can."""
+    """Return why a model cannot be had in `room` bytes and what to do, or None where it can.
+
+    What would not be enough is not advised.
+    """
     weights = needed_bytes(parameters, base_dtype=base_dtype)
     need = needed_bytes(parameters, trained, base_dtype=base_dtype, optimiser=optimiser)
     if need <= room:
         return None
     more = f", their gradients and the optimiser's state {(need - weights) / 1e9:.1f} GB"
-    less = "train fewer parameters (such as by lora), " * bool(trained)
-    half = "hold the frozen base in half of it (`base_dtype: bfloat16`), "
+    fewer = bool(trained) and weights <= room
+    less = "train fewer parameters (such as by lora), " * fewer
+    held = needed_bytes(parameters, base_dtype="bfloat16") <= room and base_dtype == "float32"
+    half = "hold the frozen base in half of it (`base_dtype: bfloat16`), " * (not trained and held)
     return (
         f"{parameters:,} parameters take {weights / 1e9:.1f} GB of memory{more * bool(trained)}, "
-        f"and {there} {room / 1e9:.1f} GB: {less}"
-        f"{half * (not trained and base_dtype == 'float32')}"
+        f"and {there} {room / 1e9:.1f} GB: {less}{half}"
         "take a smaller model, or a machine with more memory"
     )
 

@@ -25,6 +25,8 @@ class FromScratch(WholeModel):
         "what full fine-tuning adds to it is what pre-training is worth here."
     )
 
+    cite: ClassVar[tuple[str, ...]] = ("erhan2010pretraining", "dai2015semisupervised")
+
     def attach(self, model: Any) -> None:
         """Replace every parameter by a random one and let it have a gradient."""
         import torch

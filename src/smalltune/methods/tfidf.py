@@ -27,6 +27,12 @@ class TfIdf(Classical):
         "classification it is often hard to beat, so a language model has to earn its cost here."
     )
 
+    cite: ClassVar[tuple[str, ...]] = (
+        "sparckjones1972specificity",
+        "wang2012baselines",
+        "pedregosa2011scikit",
+    )
+
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted; raises MethodError."""
         if self.ngrams < 1 or self.min_count < 1 or self.strength <= 0:

@@ -25,10 +25,15 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.models.cutting import batch
 
-__all__ = ["Prompts", "bounds", "called", "opening"]
+__all__ = ["NO_TEMPLATE", "Prompts", "bounds", "called", "opening"]
 
 DAY = date(2024, 7, 26)
 """The day that every chat template is told: the one that Llama 3.2's takes without a clock."""
+
+NO_TEMPLATE = (
+    "`chat: true`, but the model has no chat template: say `chat: false`, or name the model's "
+    "instruct form as the source"
+)
 
 CLOCK = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
 OPEN_THOUGHT = re.compile(r"<think>\s*\Z")
@@ -135,10 +140,7 @@ class Prompts:
         try:
             template = str(self.tokeniser.get_chat_template())
         except ValueError:
-            raise ModelError(
-                f"{called(self.tokeniser.name_or_path)}: `chat: true`, but the model has no chat "
-                "template: say `chat: false`, or name the model's instruct form as the source"
-            ) from None
+            raise ModelError(f"{called(self.tokeniser.name_or_path)}: {NO_TEMPLATE}") from None
         return CLOCK.sub(lambda asked: repr(DAY.strftime(asked[2])), template)
 
     def _written(self, text: str) -> str:

@@ -155,7 +155,7 @@ def add_costs(view: StudyView, results: Results, numbers: Numbers) -> None:
 
 def _foretold(results: Results, numbers: Numbers) -> None:
     """Add how many times as much as was measured had been forecast, where anything was."""
-    for one in accuracies(results.costs, len(results.splits)):
+    for one in accuracies(results.costs, results.trials):
         keys = tuple(k for c in results.costs if c.trial in one.trials for k in c.keys)
         word = "forecast" + WORDS[one.what].title().replace(" ", "")
         over = f"{WORDS[one.what]}, forecast before the runs over measured"

@@ -15,7 +15,15 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.core.keys import file_digest, key_of
 
-__all__ = ["TOKENISER_FILES", "Checkpoint", "excerpt", "facts", "read_checkpoint", "read_config"]
+__all__ = [
+    "TOKENISER_FILES",
+    "Checkpoint",
+    "excerpt",
+    "facts",
+    "has_chat_template",
+    "read_checkpoint",
+    "read_config",
+]
 
 TOKENISER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -68,6 +76,17 @@ def read_checkpoint(folder: Path, *, weights: bool = True) -> Checkpoint:
 def read_config(folder: Path) -> dict[str, Any]:
     """Return what a reader wants to know of the configuration in a model's folder."""
     return excerpt(_config(folder))
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Tell whether a model's folder has a chat template in any place where tokenisers keep one."""
+    if any(folder.glob("chat_template.*")) or (folder / "additional_chat_templates").is_dir():
+        return True
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and bool(config.get("chat_template"))
 
 
 def excerpt(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,10 @@ from smalltune.core.keys import file_digest, key_of
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
 from smalltune.methods import Gradient, WholeModel
+from smalltune.models.families import NO_TEMPLATE
 from smalltune.models.sources import locate
 from smalltune.planning.cells import cells
+from smalltune.planning.checkpoints import has_chat_template
 from smalltune.planning.lock import Lock
 from smalltune.planning.spec import MethodSpec, ModelSpec, StudySpec
 from smalltune.planning.yaml_lines import Problems
@@ -51,10 +53,15 @@ class _Question(NamedTuple):
 def check_fits(study: StudySpec, lock: Lock, store: Store, plan: Plan) -> list[str]:
     """Return remarks on what could not be looked at.
 
-    Raises StudyError with the lines of models and methods that do not go together, and of methods
-    whose packages are not installed.
+    Raises StudyError with the lines of models and methods that do not go together, of methods
+    whose packages are not installed, and of models that are to chat and have no template for it.
     """
     problems = Problems(study.document)
+    for model in study.models:
+        folder = _folder(study, lock, model) if model.chat else None
+        if folder and not has_chat_template(folder):
+            text = f"{model.source.partition(':')[2]}: {NO_TEMPLATE}"
+            problems.add(("models", model.name, "chat"), text)
     pairs = list(_open_pairs(study, store, plan))
     for method in dict.fromkeys(method.name for _, method in pairs):
         _note_packages(next(m for _, m in pairs if m.name == method), problems)
@@ -104,13 +111,9 @@ def _questions(
     """Yield a question for each setting of the method's own options; none about whole models."""
     if not issubclass(method.kind, Gradient) or issubclass(method.kind, WholeModel):
         return
-    ref = lock.models[model.name].ref
-    scheme, _, rest = ref.partition(":")
-    place = study.place_of(rest) if scheme in ("path", "config") else rest
-    try:
-        folder = locate(f"{scheme}:{place}")
-    except ModelError:
-        return  # on the hub, and not fetched yet
+    folder = _folder(study, lock, model)
+    if folder is None:
+        return
     config, seen = file_digest(folder / "config.json"), set()
     for chosen in method.candidates or ({},):
         options = method.settled(chosen)[0].options()
@@ -118,6 +121,16 @@ def _questions(
         if key not in seen:
             seen.add(key)
             yield _Question(model, method, options, folder, config, f"{config}/{key}")
+
+
+def _folder(study: StudySpec, lock: Lock, model: ModelSpec) -> Path | None:
+    """Return where a model's files lie; None on the hub where they are not fetched yet."""
+    scheme, _, rest = lock.models[model.name].ref.partition(":")
+    place = study.place_of(rest) if scheme in ("path", "config") else rest
+    try:
+        return locate(f"{scheme}:{place}")
+    except ModelError:
+        return None
 
 
 @cache

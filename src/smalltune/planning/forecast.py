@@ -134,9 +134,10 @@ def _loading(rows: Sequence[Row]) -> float:
 
 def needs(job: Job, found: Mapping[str, Any] | None, *, keep_weights: bool = False) -> Needs:
     """Return what one job takes; all NaN where nothing was measured."""
-    if not found or job.stage not in found:
+    name = "loss" if "ask" in job.spec else job.stage
+    if not found or name not in found:
         return UNKNOWN
-    kind = found[job.stage]
+    kind = found[name]
     if job.stage == "train":
         return _training(job, kind, found, keep_weights=keep_weights)
     split = found["splits"][job.spec["split"]]

@@ -33,11 +33,13 @@ def foretell(store: Store, plan: Plan, trials: Mapping[str, Needs]) -> None:
         if need is None or not all(map(math.isfinite, (need.seconds, need.peak, need.stored))):
             continue
         kept = trial.record()
-        keys = [kept["train"], *kept["predict"].values()]
+        asked = {"loss": trial.loss.key} if trial.loss else {}
+        keys = [kept["train"], *kept["predict"].values(), *asked.values()]
         if any(key and store.known(key) for key in keys):
             continue
         found[trial.id] = {
             "score": {split: job.key for split, job in trial.evaluations.items()},
+            **asked,
             "seconds": need.seconds,
             "peak_memory_bytes": need.peak,
             "stored_bytes": need.stored,

@@ -77,9 +77,10 @@ def _untuned(planner: Planner, cell: Cell) -> Trial:
 
 
 def _told(trial: Trial) -> tuple[Job, ...]:
-    """Return a trial's jobs, inputs first, that a `measure` tells about."""
+    """Return a trial's jobs, inputs first and the dev loss last, that a `measure` tells about."""
     seen: set[str] = set()
-    return tuple(job for score in trial.evaluations.values() for job in _below(score, seen))
+    goals = (*trial.evaluations.values(), *([trial.loss] if trial.loss else []))
+    return tuple(job for goal in goals for job in _below(goal, seen))
 
 
 def _below(goal: Job, seen: set[str] | None = None) -> tuple[Job, ...]:
@@ -102,6 +103,8 @@ def _measure(name: str, jobs: tuple[Job, ...], place: Mapping[str, Any]) -> Job:
     reader = by_stage.get("predict") or by_stage["classify"]
     inputs = {k: v for k, v in reader.inputs.items() if k in ("data", "tokens")}
     spec["metrics"] = by_stage["score"].spec["metrics"]
+    if any("ask" in job.spec for job in jobs):
+        spec["loss"] = True
     if "tokens" in inputs:
         spec["tokens"] = inputs["tokens"].spec
     spec["place"] = dict(place)

@@ -27,10 +27,10 @@ def asked_by(method: MethodSpec, models: Sequence[ModelSpec]) -> tuple[ModelSpec
     return tuple(model for model in models if not method.models or model.name in method.models)
 
 
-def left_out(study: StudySpec) -> list[tuple[str, str]]:
-    """Return method and task of each pair that is not there though nobody excluded it."""
+def left_out(study: StudySpec) -> list[tuple[str, str, str]]:
+    """Return method, task and reason of each pair that is not there though nobody excluded it."""
     return [
-        (method.name, task.name)
+        (method.name, task.name, f"it {_offers(method)}, and {task.name} {_asks(task)}")
         for task in study.tasks
         for method in study.methods
         if _wanted(method, task) and not able(method, task)
@@ -51,12 +51,9 @@ def check_pairs(
         _check_names(method, "model", method.models, [m.name for m in models], problems)
         _check_asked(tasks, method, problems)
         asked = [task for task in tasks if _wanted(method, task)]
-        unable = [repr(task.name) for task in asked if not able(method, task)]
+        unable = [f"{task.name} {_asks(task)}" for task in asked if not able(method, task)]
         if unable and (method.tasks or len(unable) == len(asked)):
-            has = f"task {unable[0]} has" if len(unable) == 1 else f"tasks {', '.join(unable)} have"
-            answers = _answers(method)
-            what = "questions" if answers == "any" else answers
-            text = f"{method.name} answers with {what}, and the {has} none"
+            text = f"{method.name} {_offers(method)}, and {', and '.join(unable)}"
             problems.add(place if method.tasks else place[:2], text)
     problems.stop()
     beside = {name for task in tasks for name in task.also} | {m.on for m in methods}
@@ -129,6 +126,22 @@ def able(method: MethodSpec, task: TaskSpec) -> bool:
         return getattr(task.task, "judged", None) == "text"
     labelled = bool(getattr(task.task, "labels", None))
     return labelled and (not method.kind.uses_model or getattr(task.task, "one_prompt", False))
+
+
+def _offers(method: MethodSpec) -> str:
+    """Return in words what a method that cannot answer every task does."""
+    answers = _answers(method)
+    return "shows solved items" if answers == "any" else f"answers with {answers}"
+
+
+def _asks(task: TaskSpec) -> str:
+    """Return in words what a task asks for, as the rest of a sentence that its name begins."""
+    if not getattr(task.task, "asks", True):
+        return "is running text, which asks nothing"
+    if judged := getattr(task.task, "judged", None):
+        return "wants texts" if judged == "text" else "asks how likely its own texts are"
+    one = getattr(task.task, "one_prompt", False)
+    return "wants labels" if one else "weighs several choices behind each prompt"
 
 
 def _wanted(method: MethodSpec, task: TaskSpec) -> bool:

@@ -86,6 +86,8 @@ class Asked:
         found = {"train": self._train()} if "train" in self.spec else {}
         found["predict"], few, out = self._predict()
         found["score"] = self._score(few, out)
+        if self.spec.get("loss"):
+            found["loss"] = self._loss()
         return found
 
     def heaviest(self, tokens: int | None = None) -> int:
@@ -215,6 +217,17 @@ class Asked:
             slope = (inside - less["inside"]) / max(1, read - less["read"])
             token = slope if 0 < slope < token else token
         return {**found, "once": found["once"] + inside - token * read, "token": token}, few, out
+
+    def _loss(self) -> dict[str, Any]:
+        """Return what the likelihood of dev's references takes: once, and for each token."""
+        facts = _json(self.inputs["tokens"] / "facts.json")["splits"]["dev"]
+        own = {k: v for k, v in self.spec["predict"].items() if k not in ("decoding", "tokeniser")}
+        more = {"ask": "likelihood", "split": "dev", "seed": 0, "model": self.digest}
+        tokens = float(np.clip(READ / (2 * self.size), *TOKENS))
+        rows = max(8, round(tokens * facts["rows"] / facts["tokens"]))
+        found, _, _ = self._predicted({**own, **more}, rows, "loss")
+        token = found.pop("inside") / found.pop("read")
+        return {**found, "token": token}
 
     def _predicted(
         self, spec: Mapping[str, Any], rows: int, name: str

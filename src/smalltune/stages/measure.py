@@ -55,11 +55,12 @@ ROWS = 1000
 def measure(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
     """Write measured.json: of each kind of job, what it takes once and for each unit of work.
 
-    `train`: seconds once, for each step and each judging of the dev loss; `predict`: once and for
-    each token; `score` and `classify`: once and for each item. Bytes are those that are stored;
-    `peak` is the highest memory of the process. `splits` says how many rows and tokens there are,
-    `load` what a worker needs once for the base. Raises EngineError where not even the weights and
-    what trains them would fit.
+    `train`: seconds once, for each step and each judging of the dev loss; `predict`, and `loss` for
+    the likelihood of dev's references where the study asks for it: once and for each token;
+    `score` and `classify`: once and for each item. Bytes are those that are stored; `peak` is the
+    highest memory of the process. `splits` says how many rows and tokens there are, `load` what a
+    worker needs once for the base. Raises EngineError where not even the weights and what trains
+    them would fit.
     """
     work = out / "work"
     shutil.rmtree(work, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Reviews: the embedded data set, short English reviews written for this project."""
+"""Reviews: the embedded data set, short English reviews written for smalltune."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,10 +30,10 @@ class Reviews(Classification):
     licence: ClassVar[str] = "CC0-1.0"
     link: ClassVar[str] = "src/smalltune/embedded/reviews/README.md"
     about: ClassVar[str] = (
-        "Short English reviews over sixteen domains, written one by one for this project by a "
-        "large language model, with negation, irony and mixed feelings among them; balanced; 544 "
-        "to learn from, 96 for dev and 256 to be judged on, no eight words shared. To be chosen "
-        "for a first look that needs nothing but the package. One hand wrote them all, so that "
-        "spelling is clean and verdicts are clear, and 256 items do not rank methods that differ "
-        "by a few points."
+        "Short English reviews over sixteen domains, smalltune's own and published with it alone: "
+        "written for it one by one by a large language model, with negation, irony and mixed "
+        "feelings among them; balanced; 544 to learn from, 96 for dev and 256 to be judged on, no "
+        "eight words shared. To be chosen for a first look that needs nothing but the package. One "
+        "hand wrote them all, so that spelling is clean and verdicts are clear, and 256 items do "
+        "not rank methods that differ by a few points."
     )

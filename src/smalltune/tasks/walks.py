@@ -41,9 +41,10 @@ class Walks(Generation):
     licence: ClassVar[str] = "CC0-1.0"
     link: ClassVar[str] = "src/smalltune/embedded/walks/README.md"
     about: ClassVar[str] = (
-        "Sets of three to eight facts about invented walks and short texts that say them, put "
-        "together by a program from wordings written for this project; 400 texts of 200 sets to "
-        "learn from, 40 sets for dev and 100 to be judged on, these with three texts each. To be "
-        "chosen for a first look at data-to-text that needs nothing but the package. Every text "
-        "says its facts and nothing else, which text by people does not."
+        "Sets of three to eight facts about invented walks and short texts that say them, "
+        "smalltune's own and published with it alone: put together by a program from wordings "
+        "written for it; 400 texts of 200 sets to learn from, 40 sets for dev and 100 to be judged "
+        "on, these with three texts each. To be chosen for a first look at data-to-text that needs "
+        "nothing but the package. Every text says its facts and nothing else, which text by people "
+        "does not."
     )
