@@ -61,7 +61,7 @@ def test_rows_without_text_or_reference_are_dropped_and_counted(tmp_path):
     assert splits.dropped["train rows without a text or an answer"] == 3
     with pytest.raises(DataError, match=r"row 41: the column 't' holds 7, which is no text"):
         split(tmp_path, [*ROWS, {"t": 7, "s": "x"}], [{"t": "other", "s": "x"}])
-    with pytest.raises(DataError, match="row 1: the column 's' holds 7: a reference is a text"):
+    with pytest.raises(DataError, match="row 1: the column 's' holds 7, which is no text"):
         split(tmp_path, ROWS, [{"t": "other", "s": 7}])
 
 
