@@ -65,6 +65,16 @@ def test_rows_without_text_or_reference_are_dropped_and_counted(tmp_path):
         split(tmp_path, ROWS, [{"t": "other", "s": 7}])
 
 
+def test_references_that_look_like_lists_are_remarked_on_and_read_as_they_are(tmp_path):
+    test = [{"t": f"other {n}", "s": f'["a", "b {n}"]'} for n in range(3)]
+    splits = split(tmp_path, ROWS, test)
+    assert splits.test[0].references == ('["a", "b 0"]',)
+    assert splits.notes == [
+        "the references of test are written as lists, and each is read as one text"
+    ]
+    assert split(tmp_path, ROWS, [*test, {"t": "another", "s": "a"}]).notes == []
+
+
 def test_rows_of_the_same_text_are_never_in_two_splits(tmp_path):
     train = [{"t": f"facts {n // 4}", "s": f"said {n}"} for n in range(80)]
     splits = split(tmp_path, train, [{"t": "Facts 3!", "s": "x"}])
