@@ -2,7 +2,7 @@
 
 import pytest
 
-from smalltune.analysis.contents import Source, slot_errors
+from smalltune.analysis.contents import Source, facts_of, slot_errors
 from smalltune.analysis.contrasts import NEITHER, declared
 from smalltune.analysis.errors import categories
 from smalltune.analysis.samples import RIGHT, choose
@@ -46,6 +46,8 @@ def test_facts_are_counted_as_missing_wrong_and_invented():
     facts = [{"name": "Elm", "dogs": "no", "terrain": "flat"}, {"name": "Oak", "terrain": "steep"}]
     found = slot_errors(["Elm is steep.", "Oak is steep, no dogs."], facts)
     assert found == {"missing": (1, 5), "wrong": (1, 5), "invented": (1, 5)}
+    assert facts_of({"mr": "name[Elm], dogs[no]"}) == {"name": "Elm", "dogs": "no"}
+    assert facts_of({"mr": "near[Elm], near[Oak]"}) == {}  # not counted, and no reason to stop
 
 
 def test_copied_invented_empty_and_unended_answers_are_told_apart(told):

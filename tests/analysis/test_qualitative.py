@@ -7,7 +7,7 @@ import pytest
 
 from smalltune.analysis import export
 from smalltune.analysis.errors import categories
-from smalltune.analysis.qualitative import EACH, as_csv, error_rows
+from smalltune.analysis.qualitative import EACH, as_csv, error_rows, example_rows
 from smalltune.analysis.samples import choose
 
 
@@ -38,6 +38,18 @@ def test_each_chosen_item_has_a_row_for_each_method(small, tmp_path):
     assert rows[0]["asked"] == "\n".join(first.fields.values())
     assert (rows[0]["right"], rows[0]["chosen"]) == (first.gold, first.kind)
     assert float(rows[0]["value"]) == pytest.approx(first.value[rows[0]["method"]], rel=1e-5)
+
+
+def test_an_item_that_nobody_answered_has_no_answers_and_none_that_is_invalid(made):
+    made.ask("wiki", [{"fields": {"text": "Some text."}, "references": ["and more"]}])
+    trial = made.say("full", 0, ["x"], task="wiki")
+    asked = trial.evaluations["test"].inputs["predictions"]
+    made.store.remove(asked.key)
+    line = {"id": "test-0", "log_probs": [-7.0], "tokens": 3, "predicted": ""}
+    files = {"predictions.jsonl": [line], "labels.json": {"names": []}, "facts.json": {}}
+    made.commit(asked, files)
+    (row,) = example_rows(made.results())
+    assert (row["answers"], row["wrote"], row["asked"]) == ("", "", "Some text.")
 
 
 def test_each_category_has_a_row_for_each_method_with_what_was_counted(small):

@@ -37,8 +37,40 @@ def test_the_same_documents_are_read_from_every_format(tmp_path):
 def test_a_document_without_text_is_named(tmp_path):
     for path in written(tmp_path):
         if ".txt" not in path.name:
-            with pytest.raises(DataError, match=f"{path}:1: the column 'body' holds no text"):
+            with pytest.raises(DataError, match="no column 'body'; the columns are: text"):
                 list(documents(path, "body"))
+
+
+def test_a_place_in_a_table_is_its_row_with_the_line_and_in_lines_the_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text\n"two\nlines"\n" "\n')
+    with pytest.raises(
+        DataError, match=r"a.csv, row 2 \(line 4\): the column 'text' holds no text"
+    ):
+        list(documents(path, "text"))
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n\n{"text": 7}\n')
+    with pytest.raises(DataError, match=r"a.jsonl:3: the column 'text' holds 7, which is no text"):
+        list(documents(path, "text"))
+
+
+def test_a_list_named_as_lines_is_read_and_a_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps([{"text": text} for text in TEXTS]))
+    assert [text for _, text in documents(path, "text")] == TEXTS
+    for name, content, said in (
+        ("b.txt", gzip.compress(b"text"), "packed with gzip: name it b.txt.gz"),
+        ("c.jsonl.gz", b'{"text": "x"}', "not packed with gzip, as its name says: name it c.jsonl"),
+        ("d.txt", b"%PDF-1.7", "a PDF"),
+        ("e.md", b"text", r"of what format\? The name must end in one of .* \(or .txt, for"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"{name}: {said}"):
+            list(documents(path, "text"))
+    page = tmp_path / "f.txt"
+    page.write_text("<html>\nis text of a sort")
+    assert len(list(documents(page, "text"))) == 1
 
 
 def test_a_plain_text_file_is_split_by_document(tmp_path):

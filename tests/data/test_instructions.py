@@ -67,7 +67,10 @@ def test_what_was_said_before_the_last_answer_is_the_prompt():
         ),
         ({"instuction": "x", "output": "y"}, "or conversations. Did you mean 'instruction'"),
         ({"messages": ["x"]}, "here: a turn of the conversation is 'x', and must be an object"),
-        ({"instruction": 7, "output": "x"}, "here: 7 is no text"),
+        (
+            {"instruction": 7, "output": "x"},
+            "here: the column 'instruction' holds 7, which is no text",
+        ),
     ],
 )
 def test_what_is_no_exchange_is_named(raw, said):

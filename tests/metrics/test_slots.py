@@ -167,7 +167,12 @@ def test_the_rates_are_errors_over_facts():
 def test_an_item_without_facts_is_named_and_no_items_have_no_rate():
     with pytest.raises(EngineError, match="the item 'i0' has no meaning representation"):
         METRICS["slot_error_rate"].items(["a"], items(["just a text"]))
+    with pytest.raises(EngineError, match="the item 'i0': the slot 'near' stands twice"):
+        METRICS["slot_error_rate"].items(["a"], items(["near[a], near[b]"]))
     assert math.isnan(float(METRICS["slot_error_rate"].combine([0.0, 0.0])))
+    assert {name for name, metric in METRICS.items() if metric.needs_facts} == {
+        "slot_error_rate", "slots_missing", "slots_invented",
+    }  # fmt: skip
 
 
 def test_a_meaning_representation_may_stand_beside_other_fields():

@@ -224,7 +224,12 @@ def test_a_part_that_is_new_in_a_folder_is_a_change(bureau):
         ("classification", {"labels": {"a": "bad", "b": "good"}}, "the label '0' is not among"),
         ("generation", {"reference": "summary"}, "no column 'summary'"),
         ("instructions", {}, "no instruction data: the columns are text, label"),
-        ("language_modelling", {"text": "body"}, "the column 'body' holds no text"),
+        ("language_modelling", {"text": "body"}, "no column 'body'"),
+        (
+            "generation",
+            {"reference": "label", "metrics": ["slot_error_rate"]},
+            "the item 'test-1' has no meaning representation",
+        ),
     ],
 )
 def test_a_column_that_is_not_there_is_known_before_anything_runs(bureau, kind, options, said):
@@ -238,6 +243,18 @@ def test_a_column_that_is_not_there_is_known_before_anything_runs(bureau, kind, 
     found = refusal(bureau)
     assert found.startswith("study.yaml:6: ") and ".csv" in found and said in found
     assert "\n" not in found
+
+
+def test_running_text_with_a_test_file_and_no_dev_file_is_refused_with_its_line(bureau):
+    files = {role: f"data/{role}.csv" for role in ("train", "test")}
+    entry = {"kind": "language_modelling", "files": files}
+    start, end = bureau.text.index("  own:"), bureau.text.index("methods:")
+    bureau.text = f"{bureau.text[:start]}  own: {json.dumps(entry)}\n{bureau.text[end:]}"
+    bureau.text = bureau.text.partition("contrasts:")[0].replace(
+        "floor: {method: fake.reader,", "x: {method: zero_shot,"
+    )
+    found = refusal(bureau)
+    assert found.startswith("study.yaml:6: tasks.own: running text has files of train, dev and")
 
 
 def test_every_file_of_a_role_is_locked_in_its_order(bureau):

@@ -183,7 +183,7 @@ def test_the_command_that_is_given_writes_the_study_that_was_shown(case):
         (
             {"article": LONG, "summary": lambda n: 7 if n == 4 else f"{SHORT} {n}"},
             (),
-            "t.jsonl, row 5: the column 'summary' holds 7: a reference is a text",
+            "t.jsonl, row 5: the column 'summary' holds 7, which is no text",
         ),
         (
             {"question": LONG, "choices": listed, "answer": lambda n: "D" if n == 4 else "A"},

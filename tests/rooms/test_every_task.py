@@ -113,10 +113,10 @@ SOME = [{"t": f"text number {i}", "y": i % 2} for i in range(40)]
 
 def test_a_label_outside_the_label_words_is_named_with_its_row(tmp_path):
     path = table(tmp_path / "train.jsonl", [*SOME, {"t": "x", "y": 7}])
-    message = f"{path}, row 41: the label 7 is not among the study's labels: 0, 1"
+    message = f"{path}, row 41: the label 7 is not among the study's labels: 0, 1. "
     with pytest.raises(DataError) as error:
         own().split({"train": [path], "test": [path]})
-    assert str(error.value) == message
+    assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize("hidden", [-1, None])
@@ -210,7 +210,7 @@ def test_an_empty_split_is_an_error(tmp_path):
     train, test = table(tmp_path / "train.jsonl", SOME), table(tmp_path / "test.jsonl", [])
     with pytest.raises(DataError) as error:
         own().split({"train": [train], "test": [test]})
-    assert str(error.value) == f"{test}: the test split is empty"
+    assert str(error.value) == f"{test}: the test split is empty: give a file with rows"
 
 
 def test_a_prompt_without_its_column_is_an_error():
@@ -379,3 +379,35 @@ def test_text_in_files_named_after_the_splits_stays_in_them(tmp_path):
     texts = [each["text"] for each in documents]
     assert found == [texts[:6], texts[6:9], texts[9:]]
     assert splits.dropped == {"repeated documents": 1}
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        (("train", "test"), "there are none of 'dev'"),
+        (("train", "dev"), "there are none of 'test'"),
+        (("test",), "there are none of 'dev'"),
+        (("books", "dev", "test", "train"), "rename 'books'"),
+    ],
+)
+def test_no_document_of_a_held_out_file_comes_to_be_trained_on(tmp_path, roles, said):
+    files = {
+        role: [table(tmp_path / f"{role}.jsonl", [{"text": f"{role} {i}"} for i in range(9)])]
+        for role in roles
+    }
+    task = load("smalltune.tasks", "language_modelling")(held_out=0.2)
+    with pytest.raises(DataError, match=said):
+        task.split(files)
+    assert said in task.odd_roles(roles)
+
+
+def test_an_empty_split_of_running_text_is_named_with_its_file(tmp_path):
+    files = {
+        role: [table(tmp_path / f"{role}.jsonl", [{"text": f"{role}"}] * (role != "dev"))]
+        for role in ("train", "dev", "test")
+    }
+    task = load("smalltune.tasks", "language_modelling")()
+    with pytest.raises(DataError, match=r"dev.jsonl: the dev split is empty: give a file with"):
+        task.split(files)
+    with pytest.raises(DataError, match=r"train.jsonl: the train split is empty: give more|larger"):
+        task.split({"books": [tmp_path / "train.jsonl"]})

@@ -61,8 +61,18 @@ def test_rows_without_text_or_reference_are_dropped_and_counted(tmp_path):
     assert splits.dropped["train rows without a text or an answer"] == 3
     with pytest.raises(DataError, match=r"row 41: the column 't' holds 7, which is no text"):
         split(tmp_path, [*ROWS, {"t": 7, "s": "x"}], [{"t": "other", "s": "x"}])
-    with pytest.raises(DataError, match="row 1: the column 's' holds 7: a reference is a text"):
+    with pytest.raises(DataError, match="row 1: the column 's' holds 7, which is no text"):
         split(tmp_path, ROWS, [{"t": "other", "s": 7}])
+
+
+def test_references_that_look_like_lists_are_remarked_on_and_read_as_they_are(tmp_path):
+    test = [{"t": f"other {n}", "s": f'["a", "b {n}"]'} for n in range(3)]
+    splits = split(tmp_path, ROWS, test)
+    assert splits.test[0].references == ('["a", "b 0"]',)
+    assert splits.notes == [
+        "the references of test are written as lists, and each is read as one text"
+    ]
+    assert split(tmp_path, ROWS, [*test, {"t": "another", "s": "a"}]).notes == []
 
 
 def test_rows_of_the_same_text_are_never_in_two_splits(tmp_path):

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from smalltune.core.errors import DataError
 from smalltune.measures import slots
 from smalltune.measures.words import runs, words
 
@@ -79,8 +80,14 @@ class Source:
 
 
 def facts_of(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the facts of the fields that are meaning representations; {} where none is."""
-    return {k: v for text in fields.values() for k, v in slots.parse(text).items()}
+    """Return the facts of the fields that are meaning representations; {} where none is.
+
+    One in which a slot stands twice cannot be counted, and is read as any other text.
+    """
+    try:
+        return {k: v for text in fields.values() for k, v in slots.parse(text).items()}
+    except DataError:
+        return {}
 
 
 def slot_errors(

@@ -12,7 +12,7 @@ from typing import Any
 
 from smalltune.analysis.errors import categories
 from smalltune.analysis.results import Results
-from smalltune.analysis.samples import Example, choose
+from smalltune.analysis.samples import RIGHT, Example, choose
 
 __all__ = ["EACH", "as_csv", "error_rows", "example_rows"]
 
@@ -86,7 +86,7 @@ def _asked(results: Results) -> Iterator[tuple[str, str]]:
 
 def _row(model: str, task: str, one: Example, method: str, value: float) -> dict[str, Any]:
     right: Iterable[str] = one.references or (one.gold,)
-    answers = one.said.get(method, {}) if method not in one.text or not one.references else {}
+    answers = one.said.get(method, {}) if one.metric == RIGHT else {}
     return {
         "task": task,
         "model": model,

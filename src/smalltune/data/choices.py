@@ -1,11 +1,13 @@
 """Choices: the texts among which a row chooses, and the letter of the right one."""
 
+import json
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smalltune.core.errors import DataError
-from smalltune.data.labels import spellings
+from smalltune.data.cells import brief
+from smalltune.data.labels import is_missing, spellings
 from smalltune.data.tables import column_of
 
 __all__ = ["choices_of", "letter_of", "letters"]
@@ -21,20 +23,34 @@ def choices_of(
 ) -> tuple[str, ...]:
     """Return a row's choices, from the one column that lists them or from a column each.
 
-    Raises DataError, naming the row by `where`, unless they are 2 to `most` different texts.
+    In a CSV a list is JSON text. Raises DataError, naming the row by `where`, unless they are 2 to
+    `most` different texts.
     """
     if isinstance(columns, str):
-        found = column_of(raw, columns)
+        found = _listed(column_of(raw, columns))
     else:
         found = [column_of(raw, column) for column in columns]
     if not isinstance(found, list) or not all(isinstance(c, str) and c.strip() for c in found):
-        raise DataError(f"{where}: the choices are {found!r}, and must be texts")
+        raise DataError(
+            f"{where}: the choices are {brief(found)}, and must be texts: a list of them in one "
+            'column (in a CSV as JSON text such as ["a", "b"]), or a column for each'
+        )
     if not 2 <= len(found) <= most:
         raise DataError(f"{where}: {len(found)} choices, where 2 to {most} can be: raise `most`")
     texts = tuple(text.strip() for text in found)
     if len(set(texts)) < len(texts):
         raise DataError(f"{where}: two choices are the same text: drop the row")
     return texts
+
+
+def _listed(value: Any) -> Any:
+    """Return the list that a JSON text is; anything else as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (json.JSONDecodeError, RecursionError):
+            return value
+    return value
 
 
 def letter_of(
@@ -61,7 +77,7 @@ def letter_of(
         if any(each in known for each in spelt)
     }
     if not meant:
-        raise DataError(_unknown(value, ways, where))
+        raise DataError(f"{where}: {_unknown(value, ways, first + len(choices))}")
     if len(set(meant.values())) > 1:
         read = " but ".join(f"as {way} the choice {name}" for way, name in meant.items())
         advice = " or ".join(f"`answer_is: {way}`" for way in meant)
@@ -72,7 +88,10 @@ def letter_of(
     return next(iter(meant.values()))
 
 
-def _unknown(value: Any, ways: Mapping[str, Mapping[str, str]], where: str) -> str:
+def _unknown(value: Any, ways: Mapping[str, Mapping[str, str]], beyond: int) -> str:
+    """Return what is wrong with an answer; `beyond` is the place behind the last choice."""
+    if is_missing(value):
+        return "no answer says which choice is right: fill it in or drop the row"
     said = {
         "letter": f"of the letters {', '.join(ways.get('letter', ()))}",
         "place": f"of the places {', '.join(ways.get('place', ()))}",
@@ -80,5 +99,6 @@ def _unknown(value: Any, ways: Mapping[str, Mapping[str, str]], where: str) -> s
     }
     *others, last = [said[way] for way in ways]
     listed = f"{', '.join(others)}, or {last}" if others else last
-    hint = ": where places count from one, say `first: 1`" if "place" in ways else ""
-    return f"{where}: the answer {value!r} is none {listed}{hint}"
+    past = "place" in ways and str(beyond) in spellings(value)
+    hint = "where places count from one, say `first: 1`" if past else "mend it or drop the row"
+    return f"the answer {brief(value)} is none {listed}: {hint}"

@@ -19,7 +19,8 @@ from typing import Any
 
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import nearest
-from smalltune.data.prompted import NOTHING, Prompted, shown
+from smalltune.data.cells import brief, no_text, shown
+from smalltune.data.prompted import NOTHING, Prompted
 from smalltune.data.splits import Row
 
 __all__ = ["Exchanges", "exchange"]
@@ -100,9 +101,9 @@ def exchange(raw: Mapping[str, Any], where: str) -> tuple[str, str, str] | str:
                 return _conversation(
                     [*_turns(raw[asked], "user"), *_turns(answer, "assistant")], where
                 )
-            given = _plain(raw.get("input"), where) if asked == "instruction" else ""
+            given = _plain(raw, "input", where) if asked == "instruction" else ""
             given = "" if _NO_INPUT.fullmatch(given) else given
-            return _plain(raw[asked], where), given, _plain(answer, where)
+            return _plain(raw, asked, where), given, _plain(raw, found, where)
     for name in _TALKS:
         if name in raw:
             return _conversation(_listed(raw[name], name, where), where)
@@ -117,6 +118,8 @@ def _lacking(raw: Mapping[str, Any]) -> str:
             hint = f" {nearest(names[0], others)}" if others else ""
             name = " or ".join(map(repr, names))
             return f"no column {names[0]!r} with the answers beside {asked!r}.{hint} Name it {name}"
+    if not raw:
+        return "no instruction data: the row is empty. Fill it in or drop it"
     known = [*_ANSWERS, *_TALKS]
     near = next((hint for c in raw if (hint := nearest(str(c), known)).startswith("Did")), "")
     return (
@@ -143,10 +146,9 @@ def _listed(value: Any, column: str, where: str) -> list[Any]:
         except (json.JSONDecodeError, RecursionError):
             found = None
     if not _is_talk(found):
-        said = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:60]}..."
         raise DataError(
-            f"{where}: the column {column!r} holds {said}, and must hold a list of turns, in a "
-            'CSV as JSON text such as [{"role": "user", "content": "..."}]'
+            f"{where}: the column {column!r} holds {brief(value)}, and must hold a list of turns, "
+            'in a CSV as JSON text such as [{"role": "user", "content": "..."}]'
         )
     return list(found)
 
@@ -175,7 +177,10 @@ def _conversation(raw: Sequence[Any], where: str) -> tuple[str, str, str] | str:
 def _turn(raw: Any, where: str) -> tuple[str, str]:
     """Return role and text of one turn; a text in parts is joined."""
     if not isinstance(raw, Mapping):
-        raise DataError(f"{where}: a turn of the conversation is {raw!r}, and must be an object")
+        raise DataError(
+            f"{where}: a turn of the conversation is {brief(raw)}, and must be an object such as "
+            '{"role": "user", "content": "..."}'
+        )
     role = str(raw.get("role", raw.get("from", ""))).strip().lower()
     if not role:
         raise DataError(
@@ -186,12 +191,13 @@ def _turn(raw: Any, where: str) -> tuple[str, str]:
     if isinstance(value, list):
         parts = [part.get("text") for part in value if isinstance(part, Mapping)]
         value = "\n".join(part for part in parts if isinstance(part, str))
-    return role, _plain(value, where) if role in _ROLES else ""
+    return role, _plain({"content": value}, "content", where) if role in _ROLES else ""
 
 
-def _plain(value: Any, where: str) -> str:
+def _plain(raw: Mapping[str, Any], column: str, where: str) -> str:
+    value = raw.get(column)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise DataError(f"{where}: {value!r} is no text")
+        raise DataError(f"{where}: {no_text(column, value)}")
     return value.strip()

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plural import plural
 from smalltune.data.apart import Apart
+from smalltune.data.cells import no_column, no_text
 from smalltune.data.groups import group_name
 from smalltune.data.remarks import remarks
 from smalltune.data.splits import DevRule, Row, Splits
 from smalltune.data.tables import column_of, has_column, read_rows
 
-__all__ = ["NOTHING", "Prompted", "shown"]
+__all__ = ["NOTHING", "Prompted"]
 
 _PLACE = re.compile(r"\{\w+\}")
-SHOWN = 10
 NOTHING = "without a text or an answer"
 """Why a row is dropped of which nothing can be learned."""
 
@@ -92,13 +92,16 @@ class Prompted(ABC):
 
     # Data
 
-    def look(self, files: Mapping[str, Sequence[Path]]) -> None:
+    def look(self, files: Mapping[str, Sequence[Path]]) -> Mapping[str, Row]:
         """Refuse data by the first row of each role; one that is empty is refused by `split`."""
+        first: dict[str, Row] = {}
         for role in (role for role in self.roles if role in files):
             for where, raw in read_rows(files[role][0]):
                 self._look(files[role], raw, role)
-                self._row(raw, where, f"{role}-1")
+                row = self._row(raw, where, f"{role}-1")
+                first |= {} if isinstance(row, str) else {role: row}
                 break
+        return first
 
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Read the files; drop train and dev rows that would leak; carve what has no file.
@@ -169,9 +172,8 @@ class Prompted(ABC):
         dropped |= {f"{role} rows {reason}": count for reason, count in lost.items()}
         if not rows:
             why = ", ".join(f"{plural(count, 'row')} {reason}" for reason, count in lost.items())
-            raise DataError(
-                f"{paths[0]}: the {role} split is empty{': dropped were ' if why else ''}{why}"
-            )
+            said = f"dropped were {why}" if why else "give a file with rows"
+            raise DataError(f"{paths[0]}: the {role} split is empty: {said}")
         return rows
 
     def _look(self, paths: Sequence[Path], raw: Mapping[str, Any], role: str) -> None:
@@ -194,9 +196,7 @@ class Prompted(ABC):
     def _check_columns(self, raw: Mapping[str, Any], where: str) -> None:
         for column in self._needed:
             if not has_column(raw, column):
-                raise DataError(
-                    f"{where}: no column {column!r}; the columns are: {shown(map(str, raw))}"
-                )
+                raise DataError(f"{where}: {no_column(raw, column)}")
 
     def _named(self, raw: Mapping[str, Any], name: str) -> str:
         return str(raw[self.id]) if self.id else name
@@ -214,19 +214,10 @@ class Prompted(ABC):
         fields = {column: column_of(raw, column) for column in self.columns}
         for column, text in fields.items():
             if not isinstance(text, str) or not text.strip():
-                raise DataError(
-                    f"{where}: the column {column!r} holds no text: fill it in or drop the row"
-                )
+                raise DataError(f"{where}: {no_text(column, text)}")
         return fields
 
     # What a model reads
 
     def _render(self, fields: Mapping[str, str]) -> str:
         return self._places.sub(lambda found: fields[found[1]], self.template)
-
-
-def shown(names: Iterable[str]) -> str:
-    """Return the first names, and how many more there are."""
-    known = list(names)
-    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    return ", ".join(known[:SHOWN]) + more

@@ -7,7 +7,7 @@ from typing import Final
 from smalltune.core.errors import DataError
 from smalltune.data.decoding import PACKED
 
-__all__ = ["FORMATS", "table_format"]
+__all__ = ["FORMATS", "plain_text", "table_format"]
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
@@ -36,11 +36,26 @@ def table_format(path: Path) -> str:
     suffixes = [s.lower() for s in path.suffixes if s.lower() not in PACKED]
     kind = suffixes[-1] if suffixes else ""
     if kind not in FORMATS:
-        raise DataError(f"{path}: of what format? The name must end in one of {', '.join(FORMATS)}")
+        raise DataError(
+            f"{path}: of what format? The name must end in one of {', '.join(FORMATS)} (or .txt, "
+            "for running text)"
+        )
     wrong = _packed(path, start) or _mistaken(path, start, kind)
     if wrong:
         raise DataError(f"{path}: {wrong}")
     return kind
+
+
+def plain_text(path: Path) -> None:
+    """Raise DataError, saying what it is instead, where a file named `.txt` is no text.
+
+    A web page is one: text of any sort may be learned from.
+    """
+    start = _start(path)
+    page = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PAGES)
+    wrong = _packed(path, start) or ("" if page else _foreign(path, start))
+    if wrong:
+        raise DataError(f"{path}: {wrong}")
 
 
 def _start(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 from smalltune.core.errors import DataError
 from smalltune.core.plural import plural
+from smalltune.data.cells import brief
 from smalltune.data.decoding import first_text, numbered_lines, open_text
 from smalltune.data.sniffing import FORMATS, table_format
 
@@ -68,15 +69,24 @@ def stream_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line.strip())
         except (json.JSONDecodeError, RecursionError) as error:
-            what = getattr(error, "msg", "nested too deeply")
-            hint = " Each line is one object; a CSV must be named .csv" if number == 1 else ""
-            raise DataError(f"{path}:{number}: not JSON ({what}).{hint}") from None
+            hint = "Mend the line or drop it"
+            if number == 1:
+                hint = "Each line is one object; a CSV must be named .csv"
+            raise DataError(f"{path}:{number}: {_not_json(error)}. {hint}") from None
         if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: a row must be a JSON object")
+            raise DataError(
+                f'{path}:{number}: a row must be a JSON object, such as {{"text": "..."}}, and '
+                f"this is {brief(row)}"
+            )
         _whole(row, line, f"{path}:{number}")
         yield number, row
+
+
+def _not_json(error: json.JSONDecodeError | RecursionError) -> str:
+    said = getattr(error, "msg", "nested too deeply")
+    return f"not JSON ({said.removesuffix(' at').removesuffix(' starting')})"
 
 
 def _place(path: Path, number: int, line: int) -> str:
@@ -184,7 +194,10 @@ def _json_list(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     more = file.read(max(CHUNK, len(text)))
                     if not more:
                         wrong = line + text.count("\n", at, error.pos)
-                        raise DataError(f"{path}:{wrong}: not JSON ({error.msg})") from None
+                        raise DataError(
+                            f"{path}:{wrong}: {_not_json(error)}: is the file whole? If so, mend "
+                            "it there"
+                        ) from None
                     text, at = text[at:] + more, 0
                     continue
                 number += 1
@@ -196,7 +209,9 @@ def _json_list(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 wanted = "" if text[at] == "]" else "{"
                 at += 1
             else:
-                raise DataError(f"{path}:{line}: must hold a list of JSON objects")
+                comma = wanted == ",]" and text[at] == "{"
+                hint = ": a comma is missing before this row" if comma else ""
+                raise DataError(f"{path}:{line}: must hold a list of JSON objects{hint}")
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,7 +7,7 @@ number of beams does not train again.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -104,9 +104,14 @@ class Task(ABC):
         fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
         return {n: fields[n] for n in names if fields[n] or n not in self.later}
 
+    @classmethod
+    def odd_roles(cls, roles: Collection[str]) -> str:
+        """Return what is wrong with data of these roles together, beside one that is missing."""
+        return ""
+
     @abstractmethod
-    def look(self, files: Mapping[str, Sequence[Path]]) -> None:
-        """Refuse data by the first row of each role, before anything is run on them.
+    def look(self, files: Mapping[str, Sequence[Path]]) -> Mapping[str, Row]:
+        """Return the first row of each role, before anything is run; none where it is dropped.
 
         Raises DataError where a column is missing or holds what the task cannot read.
         """

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError, StudyError
+from smalltune.data.cells import brief, shown
 from smalltune.data.labels import alike, is_missing, no_label, spellings, written_label
-from smalltune.data.prompted import Prompted, shown
+from smalltune.data.prompted import Prompted
 from smalltune.data.splits import Row, chunks, normal
 from smalltune.data.tables import read_rows
 from smalltune.engine.segments import Segments
@@ -119,10 +120,14 @@ class Classification(Prompted, Task):
         if is_missing(value):
             raise DataError(f"{where}: the column {self.label!r} {no_label(value)}")
         near = next((each for each in self.labels if alike((each, str(value)))), None)
-        hint = f". Did you mean {near!r}? Write it alike in the file and in the study"
+        hint = (
+            f"Did you mean {near!r}? Write it alike in the file and in the study"
+            if near
+            else "Give it a word under `labels:`, or drop the row"
+        )
         raise DataError(
-            f"{where}: the label {value!r} is not among the study's labels: "
-            f"{shown(self.labels)}{hint if near else ''}"
+            f"{where}: the label {brief(value)} is not among the study's labels: "
+            f"{shown(self.labels)}. {hint}"
         )
 
     # What a model reads

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError, StudyError
+from smalltune.data.cells import no_text
 from smalltune.data.prompted import NOTHING, Prompted
 from smalltune.data.references import expand, first, merge
 from smalltune.data.splits import Row, chunks
@@ -106,7 +107,7 @@ class Generation(Prompted, Task):
         fields = {column: column_of(raw, column) for column in self.columns}
         for column, text in fields.items():
             if text is not None and not isinstance(text, str):
-                raise DataError(f"{where}: the column {column!r} holds {text!r}, which is no text")
+                raise DataError(f"{where}: {no_text(column, text)}")
         references = self._said(raw, where)
         if not references or not all(text and text.strip() for text in fields.values()):
             return NOTHING
@@ -120,10 +121,7 @@ class Generation(Prompted, Task):
             value = column_of(raw, column) if has_column(raw, column) else None
             for text in value if isinstance(value, list) else [value]:
                 if text is not None and not isinstance(text, str):
-                    raise DataError(
-                        f"{where}: the column {column!r} holds {text!r}: a reference is a text or "
-                        "a list of texts"
-                    )
+                    raise DataError(f"{where}: {no_text(column, text)}")
                 if text and text.strip():
                     said.setdefault(text.strip())
         return list(said)

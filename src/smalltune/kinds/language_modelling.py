@@ -1,7 +1,7 @@
 """Language modelling: predict every next token of running text; judged in bits per byte."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,11 +26,11 @@ class LanguageModelling(Task):
 
     In plain text (`.txt`) a document is what stands between two blank lines.
 
-    Files named train, dev and test are the splits. Otherwise a document is held out by the hash of
-    its text, so the choice does not depend on the order of rows or files: `held_out` is the share
-    that goes to dev, and the same share to test. A document that occurs twice counts once, in the
-    files' case where it is held out. A held-out document keeps its first `longest` characters.
-    Abstract: `tasks/` holds the final classes.
+    Files named train, dev and test are the splits, all three. Otherwise a document is held out by
+    the hash of its text, so the choice does not depend on the order of rows or files: `held_out` is
+    the share that goes to dev, and the same share to test. A document that occurs twice counts
+    once, in the files' case where it is held out. A held-out document keeps its first `longest`
+    characters. Abstract: `tasks/` holds the final classes.
     """
 
     text: str = "text"
@@ -45,14 +45,32 @@ class LanguageModelling(Task):
     more_metrics: ClassVar[tuple[str, ...]] = ("perplexity",)
     roles: ClassVar[tuple[str, ...]] = ()
 
-    def look(self, files: Mapping[str, Sequence[Path]]) -> None:
-        """Refuse data by the first document of each role."""
+    @classmethod
+    def odd_roles(cls, roles: Collection[str]) -> str:
+        """Return what is wrong where only one of dev and test has files, or others stand beside.
+
+        Their documents would be parted by hash, and so come to be trained on.
+        """
+        there, splits = set(roles), {"train", "dev", "test"}
+        if not {"dev", "test"} & there or there == splits:
+            return ""
+        odd = min(splits ^ there)
+        return (
+            "running text has files of train, dev and test, or files of other names of which a "
+            f"part is held out: {'there are none of' if odd in splits else 'rename'} {odd!r}"
+        )
+
+    def look(self, files: Mapping[str, Sequence[Path]]) -> Mapping[str, Row]:
+        """Refuse data by the first document of each role; no row says more than that."""
         for role, paths in files.items():
             next(self._documents(role, paths), None)
+        return {}
 
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Read the documents of all files; drop repeated ones; hold out by document."""
-        given = set(files) == {"train", "dev", "test"}
+        if odd := self.odd_roles(files):
+            raise DataError(f"{files[min(files)][0]}: {odd}")
+        given = "test" in files
         parts: dict[str, list[Row]] = {"train": [], "dev": [], "test": []}
         seen: set[str] = set()
         repeated = 0
@@ -69,7 +87,7 @@ class LanguageModelling(Task):
                 parts[split].append(Row(name, {"text": kept}, ""))
         for split, rows in parts.items():
             if not rows:
-                raise DataError(f"the {split} split is empty: more documents or a larger held_out")
+                raise DataError(_empty(split, files, given))
         dropped = {"repeated documents": repeated}
         return Splits(parts["train"], parts["dev"], parts["test"], dropped)
 
@@ -132,3 +150,10 @@ class LanguageModelling(Task):
             totals[owner] += value
         for total, count in zip(totals, tokens, strict=True):
             yield {"log_probs": [float(f"{total:.9g}")], "tokens": int(count), "predicted": ""}
+
+
+def _empty(split: str, files: Mapping[str, Sequence[Path]], given: bool) -> str:
+    """Return that no document is in a split, and how one comes there."""
+    first = files[split if given else min(files)][0]
+    way = "a file with documents of its own" if given else "more documents or a larger held_out"
+    return f"{first}: the {split} split is empty: give {way}"

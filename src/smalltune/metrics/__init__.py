@@ -43,7 +43,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.core.errors import EngineError
+from smalltune.core.errors import DataError, EngineError
 
 __all__ = [
     "AnswerMetric", "EndingMetric", "Gold", "LabelMetric", "Likelihood", "LikelihoodMetric",
@@ -79,7 +79,10 @@ class Gold:
         """
         from smalltune.measures.slots import parse
 
-        found = {k: v for text in self.fields.values() for k, v in parse(text).items()}
+        try:
+            found = {k: v for text in self.fields.values() for k, v in parse(text).items()}
+        except DataError as error:
+            raise EngineError(f"the item {self.id!r}: {error}") from None
         if not found:
             raise EngineError(
                 f"the item {self.id!r} has no meaning representation, such as `name[The Eagle], "
@@ -106,7 +109,8 @@ class Metric(ABC):
     `percent` says that the value is printed times 100, `better` is "higher", "lower" or "neither",
     `bounds` are the least and the greatest value that can be, `version` rises when a value can
     change. `judges` names what is handed to `items`; see the head of this file. A metric that is
-    `fitted` needs the predictions on dev too, whatever split it judges.
+    `fitted` needs the predictions on dev too, whatever split it judges; one that `needs_facts` can
+    judge only items whose source is a meaning representation (see `Gold.facts`).
     """
 
     name: ClassVar[str]
@@ -117,6 +121,7 @@ class Metric(ABC):
     bounds: ClassVar[tuple[float, float]]
     judges: ClassVar[str]
     fitted: ClassVar[bool] = False
+    needs_facts: ClassVar[bool] = False
 
     @staticmethod
     def combine(stats: Stats) -> Stats:

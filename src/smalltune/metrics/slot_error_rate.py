@@ -29,6 +29,7 @@ class SlotErrorRate(TextMetric):
     name: ClassVar[str] = "slot_error_rate"
     title: ClassVar[str] = "Slot error rate"
     version: ClassVar[int] = slots.VERSION
+    needs_facts: ClassVar[bool] = True
     percent: ClassVar[bool] = True
     better: ClassVar[str] = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)

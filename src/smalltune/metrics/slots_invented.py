@@ -20,6 +20,7 @@ class SlotsInvented(TextMetric):
     name: ClassVar[str] = "slots_invented"
     title: ClassVar[str] = "Invented facts"
     version: ClassVar[int] = slots.VERSION
+    needs_facts: ClassVar[bool] = True
     percent: ClassVar[bool] = True
     better: ClassVar[str] = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)

@@ -17,6 +17,7 @@ class SlotsMissing(TextMetric):
     name: ClassVar[str] = "slots_missing"
     title: ClassVar[str] = "Missing facts"
     version: ClassVar[int] = slots.VERSION
+    needs_facts: ClassVar[bool] = True
     percent: ClassVar[bool] = True
     better: ClassVar[str] = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)

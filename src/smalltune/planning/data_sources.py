@@ -143,6 +143,8 @@ class DataReader:
             what = "file" if key == "files" else "split"
             at = ".".join((*self.place, key))
             self._note(f"{at} names no {missing[0]!r} {what}", key)
+        elif odd := self.kind.odd_roles(roles):
+            self._note(f"{'.'.join(self.place)}: {odd}", key)
 
     def _note(self, text: str, *at: str) -> None:
         self.problems.add((*self.place, *at), text)

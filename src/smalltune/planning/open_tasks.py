@@ -93,7 +93,7 @@ def open_task(files: Mapping[str, Path], columns: Columns) -> OpenTask:
     splits = load("smalltune.tasks", columns.kind)(**options).split(given)
     if "reference" in options or columns.kind == "instructions":
         options = _with_longest(options, splits)
-    notes = _dropped(splits)
+    notes = [*_dropped(splits), *splits.notes]
     if "test" in absent:
         notes.insert(0, f"test is {len(splits.test)} rows of the table, drawn by a seed")
     return OpenTask(options, splits, notes)

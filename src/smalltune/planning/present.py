@@ -3,9 +3,11 @@
 import dataclasses
 from pathlib import Path
 
-from smalltune.core.errors import DataError, ModelError, StudyError
+from smalltune.core.errors import DataError, EngineError, ModelError, StudyError
 from smalltune.core.keys import file_digest, key_of
+from smalltune.core.plugins import load
 from smalltune.hub import pin_data, pin_model
+from smalltune.metrics import Gold
 from smalltune.models.sources import embedded_folder, locate_file
 from smalltune.planning.checkpoints import TOKENISER_FILES, read_checkpoint, read_config
 from smalltune.planning.lock import LockedFile, LockedModel, LockedTask
@@ -86,7 +88,10 @@ def data_now(study: StudySpec, task: TaskSpec) -> LockedTask:
 
 
 def data_here(study: StudySpec, task: TaskSpec) -> LockedTask:
-    """Return a task's data files on this machine as they are now, after a look at their rows."""
+    """Return a task's data files on this machine as they are now, after a look at their rows.
+
+    The first row of test must be one that the task's metrics can judge.
+    """
     found, here = {}, {}
     try:
         for role, sources in sorted(task.files.items()):
@@ -95,7 +100,12 @@ def data_here(study: StudySpec, task: TaskSpec) -> LockedTask:
                 LockedFile(source, file_digest(path), path.stat().st_size)
                 for source, path in zip(sources, here[role], strict=True)
             )
-        task.task.look(here)
+        first = task.task.look(here).get("test")
+        if first and any(load("smalltune.metrics", m).needs_facts for m in study.metrics_of(task)):
+            Gold(first.id, first.references, first.label, first.fields).facts()
+    except EngineError as error:
+        place = where(study, "tasks", task.name)
+        raise StudyError(f"{place}: {here['test'][0]}: {error}") from error
     except DataError as error:
         raise StudyError(f"{where(study, 'tasks', task.name)}: {error}") from error
     except OSError as error:
