@@ -31,6 +31,22 @@ def test_a_task_is_scored_by_its_own_metrics_and_the_others_by_the_studys(both):
     assert all(found == {"accuracy", "nll"} for found in scored(plan, "own"))
 
 
+@pytest.mark.parametrize(
+    ("extractive", "usual"), [("true", {"token_f1", "exact_match"}), ("false", {"rougeL", "chrf"})]
+)
+def test_answers_out_of_a_text_are_scored_as_answers_where_nothing_is_said(both, extractive, usual):
+    (both.folder / "qa.jsonl").write_text('{"text": "so it goes", "answer": "it"}\n')
+    asked = f"""  asked:
+    {{kind: generation, files: {{train: qa.jsonl, test: qa.jsonl}}, text: text, prompt: "{{text}}",
+     reference: answer, extractive: {extractive}}}
+"""
+    both.replace("methods:\n", f"{asked}methods:\n")
+    both.replace("metrics: [accuracy, nll]\n", "")
+    study = both.read()
+    (task,) = (task for task in study.tasks if task.name == "asked")
+    assert set(study.metrics_of(task)) == usual | {"invalid_rate", "unended_rate"}
+
+
 def test_a_tasks_own_metric_leaves_the_keys_of_other_tasks_alone(both):
     both.replace("metrics: [accuracy, nll]\n", "")
     keys = {j.key for t in both.plan().trials if t.task == "own" for j in t.evaluations.values()}

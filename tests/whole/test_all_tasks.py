@@ -123,7 +123,9 @@ def test_the_trainings_of_the_results_took_the_steps_that_were_asked(study):
 def test_the_paper_that_is_kept_tells_the_study_as_it_is(study):
     numbers = json.loads((STUDY / "paper" / "numbers.json").read_text())
     assert numbers["seedsCount"]["value"] == len(study.seeds)
+    told = numbers["movedTasksFull"]["printed"]
     for task in study.tasks:
+        assert task.said.title in told
         longest = {**task.task.prompt_options(), **task.task.decoding_options()}.get("longest")
         kept = numbers.get(macro_name("askingLongest", task.name), {}).get("value")
         assert kept == longest, task.name

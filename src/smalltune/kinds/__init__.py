@@ -100,6 +100,11 @@ class Task(ABC):
         """Return the fields that decide how a model writes its answer, as JSON; mostly none."""
         return self._fields(self.decoding_fields)
 
+    @property
+    def usual_metrics(self) -> tuple[str, ...]:
+        """The metrics that score the task where a study names none."""
+        return self.metrics
+
     def _fields(self, names: Sequence[str]) -> dict[str, Any]:
         fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
         return {n: fields[n] for n in names if fields[n] or n not in self.later}

@@ -24,9 +24,12 @@ from smalltune.models.families import Prompts
 from smalltune.models.lines import has_words, line_ends, read_answer
 from smalltune.models.near_cuts import joints_of
 
-__all__ = ["Generation"]
+__all__ = ["QUESTION_METRICS", "Generation"]
 
 CHUNK = 1000
+
+QUESTION_METRICS = ("token_f1", "exact_match", "invalid_rate", "unended_rate")
+"""What answers out of a passage are scored by, the usual one first (Rajpurkar et al., 2016)."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Generation(Prompted, Task):
         "slots_missing", "slots_invented",
         "length_ratio", "distinct_1", "distinct_2",
     )  # fmt: skip
+
+    @property
+    def usual_metrics(self) -> tuple[str, ...]:
+        """Where an answer is a part of the text, by what answers to questions are scored by."""
+        return QUESTION_METRICS if self.extractive else self.metrics
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be."""

@@ -18,7 +18,7 @@ from smalltune.core.errors import DataError
 from smalltune.core.plugins import load
 from smalltune.core.plural import plural
 from smalltune.data.profile import Columns
-from smalltune.data.splits import Splits
+from smalltune.data.splits import Row, Splits
 from smalltune.data.tables import column_of, read_table
 from smalltune.planning.apart import FEWEST
 from smalltune.planning.quoting import quoted
@@ -32,6 +32,9 @@ MOST: Final = 500
 HELD_OUT: Final = (0.01, 0.05, 0.1, 0.2)
 """Shares of the documents that are tried for dev and test, until each has enough."""
 
+EXTRACTED: Final = 0.95
+"""Share of rows from which an answer stands in the text where answers are parts of it."""
+
 _WHOLE: Final = ("question", "query", "hypothesis")
 _SAID: Final = ("summary", "highlights", "abstract", "headline", "translation", "title")
 
@@ -40,6 +43,7 @@ ABOUT: Final = {
     "reference": "The texts that would be right, a column or several; they are learned from.",
     "prompt": "What stands before the answer; every text column in braces.",
     "longest": "Tokens of an answer with its end: twice the words of nearly all of the file's.",
+    "extractive": "Answers are words of the text; so token F1 and exact match score them.",
     "stop": "An answer is read up to the first line's end; `end` reads until the model ends it.",
     "uncut": "Where a prompt is too long the other texts lose their end, never this one.",
     "choices": "Where the choices stand, and the column of the right one: letter, place or text.",
@@ -92,7 +96,7 @@ def open_task(files: Mapping[str, Path], columns: Columns) -> OpenTask:
     given.setdefault("test", given["train"])
     splits = load("smalltune.tasks", columns.kind)(**options).split(given)
     if "reference" in options or columns.kind == "instructions":
-        options = _with_longest(options, splits)
+        options = _with_answers(options, splits)
     notes = [*_dropped(splits), *splits.notes]
     if "test" in absent:
         notes.insert(0, f"test is {len(splits.test)} rows of the table, drawn by a seed")
@@ -178,8 +182,8 @@ def _prompt(columns: Columns) -> str:
     return f"{texts}\n{asked.replace('_', ' ').capitalize() if named else 'Answer'}:"
 
 
-def _with_longest(options: Mapping[str, Any], splits: Splits) -> dict[str, Any]:
-    """Return the options with the room for an answer, by the lengths of the references."""
+def _with_answers(options: Mapping[str, Any], splits: Splits) -> dict[str, Any]:
+    """Return the options with what the references tell of answers: their length and whence."""
     said = [text for row in splits.train for text in row.references]
     words = float(np.quantile([len(text.split()) for text in said], 0.98))
     longest = 8 * math.ceil(min(256, max(16, 2 * words + 8)) / 8)
@@ -188,13 +192,24 @@ def _with_longest(options: Mapping[str, Any], splits: Splits) -> dict[str, Any]:
     for name, value in options.items():
         if name in ("id", "test", "dev"):
             shown.setdefault("longest", longest)
+            if "reference" in options and np.mean([*map(_quoted_from, splits.train)]) >= EXTRACTED:
+                shown.setdefault("extractive", True)
             if line and "reference" in options:
                 shown.setdefault("stop", "line")
         shown[name] = value
     return shown
 
 
+def _quoted_from(row: Row) -> bool:
+    """Tell whether an answer stands word for word in one of the row's texts."""
+    texts = [" ".join(text.split()) for text in row.fields.values()]
+    answers = [" ".join(text.split()) for text in row.references]
+    return any(answer in text for answer in answers for text in texts)
+
+
 def _yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list):

@@ -187,7 +187,7 @@ class _Reader:
     def metrics(self, tasks: Sequence[TaskSpec]) -> tuple[str, ...]:
         """Return all metrics: those named, each of use to a task, or else the tasks' own."""
         if not self.shape.metrics:
-            each = (task.scored_by or task.task.metrics for task in tasks)
+            each = (task.scored_by or task.task.usual_metrics for task in tasks)
             return tuple(dict.fromkeys(name for own in each for name in own))
         known = {name for task in tasks for name in task.metrics}
         for number, name in enumerate(self.shape.metrics):

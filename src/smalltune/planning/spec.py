@@ -93,7 +93,7 @@ class TaskSpec:
         `shared` ones those that can judge it, and where it shares none its own.
         """
         if self.scored_by or not shared:
-            return self.scored_by or tuple(self.task.metrics)
+            return self.scored_by or self.task.usual_metrics
         return tuple(name for name in shared if name in self.metrics or "." in name)
 
 

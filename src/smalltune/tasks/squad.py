@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from smalltune.kinds.generation import Generation
+from smalltune.kinds.generation import QUESTION_METRICS, Generation
 
 __all__ = ["SQuAD"]
 
@@ -42,7 +42,7 @@ class SQuAD(Generation):
     extractive: bool = True
     stop: Literal["end", "line"] = "line"
 
-    metrics: ClassVar[tuple[str, ...]] = ("token_f1", "exact_match", "invalid_rate", "unended_rate")
+    metrics: ClassVar[tuple[str, ...]] = QUESTION_METRICS
     more_metrics: ClassVar[tuple[str, ...]] = ("length_ratio",)
     hub: ClassVar[Mapping[str, str | None]] = {"rajpurkar/squad": None}
     splits: ClassVar[Mapping[str, str]] = {"train": "train", "test": "validation"}
