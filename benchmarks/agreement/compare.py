@@ -82,9 +82,13 @@ def _judged(metric: str, each: Mapping[str, Any]) -> list[str]:
 
 
 def _fits(theirs: Answers, length: int) -> NDArray[np.bool_]:
-    """Return whether each prompt fits with the longest choice of all."""
-    room = length - max(len(choice) for each in theirs.asked for _, choice in each)
-    return np.array([len(each[0][0]) <= room for each in theirs.asked])
+    """Return whether each prompt fits with the longest of its own choices."""
+    return np.array(
+        [
+            max(len(prompt) + len(choice) for prompt, choice in each) <= length
+            for each in theirs.asked
+        ]
+    )
 
 
 def _distance(ours: Any, theirs: Any, fits: NDArray[np.bool_]) -> float:

@@ -26,7 +26,7 @@ and load the same weights in float32 on the CPU.
 
 NOTES = """## How to read it
 
-- *Cut* are items that do not fit into the base's context with the longest choice. smalltune cuts
+- *Cut* are items that do not fit into the base's context with their longest choice. smalltune cuts
   the passage and never the question, lm-evaluation-harness cuts whatever stands first, so they
   are asked different things: these items are left out of every other column, and counted.
 - *Other tokens* counts items whose tokens, of the prompt or of a choice, are not the same on both
