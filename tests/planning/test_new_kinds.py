@@ -91,6 +91,29 @@ KINDS = [
         "label",
         ("sol1", "sol2"),
     ),
+    *(
+        (
+            {"question": LONG, **dict.fromkeys("ABCD", SHORT), name: lambda n: "ABCD"[n % 4]},
+            "multiple_choice",
+            ("question",),
+            name,
+            ("A", "B", "C", "D"),
+        )
+        for name in ("right", "key", "what the teacher said")
+    ),
+    (
+        {"question": LONG, **dict.fromkeys("ABC", SHORT), "right": lambda n: n % 3},
+        "multiple_choice",
+        ("question",),
+        "right",
+        ("A", "B", "C"),
+    ),
+    (
+        {"question": LONG, **dict.fromkeys("ABC", SHORT), "seen": lambda n: n % 3},
+        "classification",
+        None,
+        "seen",
+    ),
     ({"body": LONG}, "language_modelling", ("body",), ""),
     ({"id": lambda n: f"n{n}", "body": LONG}, "language_modelling", ("body",), ""),
     ({"text": LONG, "summary": SHORT, "label": lambda n: n % 2}, "classification", None, "label"),
@@ -142,6 +165,29 @@ def test_a_study_of_choices_counts_places_as_the_file_does():
     assert (task.choices, task.answer, task.most, task.first) == ("options", "answer", 3, 1)
     assert [m.name for m in study.methods][:2] == ["majority", "zero_shot"]
     assert study.primary == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("right", "noted"),
+    [("ABCD", True), ("1234", True), ("0123", True), (("good", "bad", "so", "no"), False)],
+)
+def test_labels_that_say_which_of_the_columns_left_out_is_right_are_remarked_on(right, noted):
+    parts = {name: f"{name} {SHORT}" for name in "ABCD"}
+    table("t.jsonl", 40, question=LONG, **parts, right=lambda n: right[n % 4])
+    words = ["new", "mine", "--data", "t.jsonl", "--text", "question", "--label", "right"]
+    told = json.loads(type_(*words, "--json").stdout)
+    assert any("A, B, C, D are not used" in note for note in told["notes"]) == noted
+    assert read_study(Path("studies/mine/study.yaml")).tasks[0].kind == "classification"
+
+
+def test_the_choices_that_a_remark_names_make_it_a_multiple_choice():
+    parts = {name: f"{name} {SHORT}" for name in "ABCD"}
+    table("t.jsonl", 40, question=LONG, **parts, right=lambda n: "ABCD"[n % 4])
+    words = ["--data", "t.jsonl", "--text", "question", "--label", "right"]
+    told = json.loads(type_("new", "first", *words, "--json").stdout)
+    give = told["notes"][0].rpartition(" give ")[2]
+    task = written(*words, *shlex.split(give)).tasks[0]
+    assert (task.kind, task.task.choices) == ("multiple_choice", ("A", "B", "C", "D"))
 
 
 def test_a_study_of_instructions_needs_no_column_to_be_named():

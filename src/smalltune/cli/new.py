@@ -77,6 +77,8 @@ def new(
     json: AsJson = False,
 ) -> bool:
     """Write a commented study file to start from."""
+    from smalltune.data.profile import profile
+    from smalltune.planning.guessing import unused_choices
     from smalltune.planning.starter import Own, new_folder, open_study, own_study, starter_study
 
     given = _Given(tuple(text or ()), label, target, tuple(choices or ()), id)
@@ -89,20 +91,20 @@ def new(
         return True
     new_folder(name)
     files = {"train": data} | ({"dev": dev} if dev else {}) | ({"test": test} if test else {})
-    columns, sure = _columns(data, given, yes, quiet=json)
+    table = profile(data)
+    columns, sure = _columns(table, given, yes, quiet=json)
     if not sure:
         _refuse(_command(name, files, columns), columns, json)
         return False
     write = own_study if columns.kind == "classification" else open_study
-    _report(write(name, Own(files, columns)), columns, json)
+    written = write(name, Own(files, columns))
+    notes = [*unused_choices(table, columns), *written.notes]
+    _report(replace(written, notes=notes), columns, json)
     return True
 
 
-def _columns(data: Path, given: _Given, yes: bool, *, quiet: bool) -> tuple["Columns", bool]:
+def _columns(table: "Table", given: _Given, yes: bool, *, quiet: bool) -> tuple["Columns", bool]:
     """Return the columns and whether they are settled: given in full, confirmed, or `--yes`."""
-    from smalltune.data.profile import profile
-
-    table = profile(data)
     settled = given.settled
     found = _guessed(table, replace(given, id=given.id or ("none" if settled else None)))
     if not quiet:

@@ -4,6 +4,7 @@ By what they hold first, by their names second; a person confirms it before anyt
 """
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Final
 
 from smalltune.core.errors import DataError
@@ -15,10 +16,11 @@ from smalltune.planning.recognising import (
     bare,
     choice_columns,
     is_exchange,
+    says_which,
     target_column,
 )
 
-__all__ = ["check_labels", "guess"]
+__all__ = ["check_labels", "guess", "unused_choices"]
 
 _LABELS: Final = (
     "label", "labels", "class", "category", "target", "gold", "y", "sentiment", "intent", "topic",
@@ -77,6 +79,24 @@ def guess(
         return Columns(texts, "", None, "language_modelling")
     found = label or _label(table, texts)
     return Columns(texts, found, id or _id(table, (*texts, found)))
+
+
+def unused_choices(table: Table, columns: Columns) -> list[str]:
+    """Return a remark where labels look like the right ones of choices that are left out.
+
+    So it is where a person names the labels and not the choices: a model would not read them.
+    """
+    label = table.columns.get(columns.label)
+    left = [name for name in choice_columns(table) if name not in columns.all]
+    if columns.kind != "classification" or label is None or len(left) < 2:
+        return []
+    if not says_which(label, len(left)):
+        return []
+    give = " ".join(f"--choices {quote(name)}" for name in left)
+    return [
+        f"the columns {', '.join(left)} are not used, and {columns.label!r} seems to say which of "
+        f"them is right: for a multiple choice give {give}"
+    ]
 
 
 def check_labels(path: object, column: str, labels: Sequence[str], rows: int) -> None:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from smalltune.data.choices import letters
 from smalltune.data.profile import Column, Table
 
-__all__ = ["answer_column", "bare", "choice_columns", "is_exchange", "target_column"]
+__all__ = ["answer_column", "bare", "choice_columns", "is_exchange", "says_which", "target_column"]
 
 _EXCHANGES: Final = (
     ("instruction", "output"), ("instruction", "response"), ("prompt", "completion"),
@@ -21,8 +22,8 @@ _CHOICES: Final = ("choices", "options", "endings", "candidates")
 _NUMBERED: Final = re.compile(r"(choice|option|ending|sol|solution|answer|distractor)s?_?\d$")
 _LETTERS: Final = ("a", "b", "c", "d", "e")
 _ANSWERS: Final = (
-    "answer", "answerkey", "answer_key", "answer_index", "correct", "correct_answer", "label",
-    "gold", "target",
+    "answer", "answerkey", "answer_key", "answer_index", "correct", "correct_answer",
+    "correct_option", "correct_choice", "right", "right_answer", "label", "gold", "target",
 )  # fmt: skip
 _TARGETS: Final = (
     "summary", "highlights", "abstract", "headline", "human_reference", "reference", "references",
@@ -54,9 +55,22 @@ def choice_columns(table: Table) -> tuple[str, ...]:
 
 
 def answer_column(table: Table, taken: Sequence[str]) -> str | None:
-    """Return the column that says which choice is right, by its name."""
+    """Return the column that says which choice is right: by its name, or since it holds letters.
+
+    Places are not enough without a name: many a column counts something.
+    """
     spelt = {bare(name): name for name in table.columns if name not in taken}
-    return next((spelt[name] for name in _ANSWERS if name in spelt), None)
+    named = next((spelt[name] for name in _ANSWERS if name in spelt), None)
+    if named is not None:
+        return named
+    known = set(letters(len(_LETTERS)))
+    return next((name for name in spelt.values() if _holds(table.columns[name], known)), None)
+
+
+def says_which(column: Column, choices: int) -> bool:
+    """Tell whether a column holds nothing but letters of so many choices, or their places."""
+    places = [{str(n + first) for n in range(choices)} for first in (0, 1)]
+    return any(_holds(column, known) for known in (set(letters(choices)), *places))
 
 
 def target_column(table: Table, taken: Sequence[str]) -> str | None:
@@ -80,6 +94,12 @@ def target_column(table: Table, taken: Sequence[str]) -> str | None:
 def bare(name: str) -> str:
     """Return a column's name in lower case, with underscores for its blanks."""
     return name.strip().lower().replace(" ", "_")
+
+
+def _holds(column: Column, known: set[str]) -> bool:
+    """Tell whether a column has two values or more, all of them among the known ones."""
+    values = {value.strip() for value in column.values or ()}
+    return len(values) > 1 and values <= known
 
 
 def _free(column: Column, table: Table) -> bool:
