@@ -26,7 +26,7 @@ demo: setup  ## run studies/demo to its PDF and its ZIP
 
 test: setup  ## run all tests, as many files at once as there are cores, four at most
 	@tools/latex.sh
-	.venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile
+	.venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: setup  ## lint, format, layers and types, without changing a file
 	.venv/bin/ruff check

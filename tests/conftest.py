@@ -8,7 +8,14 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # tiny models: a second thread only waits for the first
 
+LONG = ("whole", "bases", "hub")
 EMBEDDED = Path(__file__).parent.parent / "src" / "smalltune" / "embedded"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the rooms of long tests, so that no worker ends alone with one of their files."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONG)
 
 
 @pytest.fixture(scope="session")
