@@ -17,8 +17,8 @@ def limited(rows: Sequence[Row], most: int, seed: int) -> list[Row]:
     """Return at most `most` rows in their order, the same for the same seed.
 
     Each label keeps its share. Where rows belong to groups, these are taken whole as long as they
-    fit, so labels keep their shares as nearly as the groups allow; a first group that is larger
-    than the limit is taken all the same, so that something is left.
+    fit, so labels keep their shares only roughly (a rare one rather more); a first group that is
+    larger than the limit is taken all the same, so that something is left.
     """
     if most >= len(rows):
         return list(rows)
