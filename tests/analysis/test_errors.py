@@ -146,11 +146,12 @@ def test_texts_are_ranked_by_the_tasks_own_metric(told):
 
 def test_a_metric_that_is_better_when_low_has_its_hardest_items_at_the_top(made):
     made.ask(
-        "walks", [{"fields": {"f": f"name[A{i}], dogs[no]"}, "references": ["x"]} for i in "01"]
+        "walks", [{"fields": {"f": f"name[A{i}], dogs[no]"}, "references": ["x"]} for i in "0123"]
     )
-    made.say("lora", 0, ["A0, no dogs", "?"], task="walks", metrics=("slot_error_rate",))
+    texts = ["A0, no dogs", "A1, no dogs", "?", "?"]
+    made.say("lora", 0, texts, task="walks", metrics=("slot_error_rate",))
     (hardest, _) = choose(made.results(), "micro", "walks", each=1)
-    assert hardest.id == "test-1" and hardest.value == {"lora": 1.0}
+    assert hardest.id in ("test-2", "test-3") and hardest.value == {"lora": 1.0}
 
 
 # Tasks of several kinds in one study

@@ -124,13 +124,19 @@ def test_examples_are_the_same_for_the_same_seed_and_hold_no_item_twice(small):
 
 
 def test_examples_show_where_methods_part_and_where_all_fail(made):
-    made.data({"test": [0, 0, 0, 1]})
-    made.add("majority", None, {"test": [0.1, 0.1, 0.9, 0.9]}, model="-")
-    made.add("full", 0, {"test": [0.1, 0.9, 0.9, 0.9]})
-    made.add("full", 1, {"test": [0.1, 0.9, 0.9, 0.9]})
-    chosen = {e.kind: e for e in choose(made.results(), "micro", "reviews", each=1)}
-    split = chosen["disagreement"]
-    assert split.id == "test-1" and split.value == {"majority": 1.0, "full": 0.0}
-    assert split.said["full"] == {"good": 1.0} and split.fields == {"text": "text 1"}
-    assert chosen["hardest"].id == "test-2"
-    assert chosen["random"].id in ("test-0", "test-3") and len(split.keys) == 6
+    made.data({"test": [0, 0, 0, 0, 0, 1]})
+    made.add("majority", None, {"test": [0.1, 0.1, 0.1, 0.9, 0.9, 0.9]}, model="-")
+    made.add("full", 0, {"test": [0.1, 0.9, 0.9, 0.9, 0.9, 0.9]})
+    made.add("full", 1, {"test": [0.1, 0.9, 0.9, 0.9, 0.9, 0.9]})
+    results, drawn = made.results(), set()
+    for seed in range(40):
+        found = choose(results, "micro", "reviews", each=1, seed=seed)
+        assert len({e.id for e in found}) == 3
+        chosen = {e.kind: e for e in found}
+        split = chosen["disagreement"]
+        assert split.id in ("test-1", "test-2") and split.value == {"majority": 1.0, "full": 0.0}
+        assert split.said["full"] == {"good": 1.0} and len(split.keys) == 6
+        assert split.fields == {"text": split.id.replace("test-", "text ")}
+        assert chosen["hardest"].id in ("test-3", "test-4")
+        drawn.add(chosen["random"].id)
+    assert drawn == {f"test-{i}" for i in range(6)}  # the others take nothing away from it

@@ -1,6 +1,7 @@
 """Openings: each reading of a test split's right answers stands in the store before it happens."""
 
 import multiprocessing
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,9 @@ def test_openings_are_counted_from_a_studys_side(store):
         "1 score stored without a record"
     )
     assert openings.tally([], rows, keys, []).words == "never opened by this study"
+    assert replace(told, beside=("b", "c")).words.startswith(
+        "opened 3 times by 2 scores of this study (those of b, c on the same rows included), and by"
+    )
 
 
 def test_the_record_travels_with_the_data_and_is_taken_once(store, tmp_path):

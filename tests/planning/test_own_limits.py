@@ -3,6 +3,7 @@
 import pytest
 
 from smalltune.core.errors import StudyError
+from smalltune.data.limits import VERSION
 
 TASK = '    prompt: "{text} was"\n'
 BESIDE = "  prose: {kind: language_modelling, files: {all: text.jsonl}}\n"
@@ -73,7 +74,8 @@ def test_a_limit_on_test_changes_the_data_and_what_follows_for_every_seed_alike(
     bureau.replace(TASK, f"{TASK}    limit: {{test: 1, dev: 2}}\n")
     after = bureau.plan()
     prepared = [job for job in after.jobs() if job.stage == "prepare"]
-    assert [job.spec["limit"] for job in prepared] == [{"dev": 2, "test": 1, "seed": 0}]
+    (limit,) = (job.spec["limit"] for job in prepared)
+    assert limit == {"dev": 2, "test": 1, "seed": 0, "version": VERSION}
     assert [t.id for t in after.trials] == [t.id for t in before.trials]
     assert not {j.key for j in before.jobs()} & {j.key for j in after.jobs()}
 

@@ -23,7 +23,8 @@ def test_only_final_scores_open_test_and_a_second_run_opens_nothing(workshop):
     assert openings(Store(workshop.store)) == found
     assert "test of own: opened twice by 2 scores of this study\n" in workshop("results").stdout
     plan = json.loads(workshop("plan", "--json", "--no-forecast").stdout)
-    assert plan["opened"] == {"own": {"times": 2, "jobs": 2, "others": 0, "unrecorded": 0}}
+    told = {"times": 2, "jobs": 2, "others": 0, "unrecorded": 0, "beside": []}
+    assert plan["opened"] == {"own": told}
 
 
 def test_a_paper_is_stale_once_somebody_else_opens_its_test_split(workshop):

@@ -72,12 +72,6 @@ class Contrast:
         return self.estimate.keys
 
     @property
-    def decidable(self) -> bool:
-        """Tell whether so few seeds and so many contrasts leave any difference to be found."""
-        unseeded = self.estimate.per_seed[:1] and self.estimate.per_seed[0][0] is None
-        return bool(unseeded) or self.smallest_p * self.family < self.alpha
-
-    @property
     def verdict(self) -> str:
         """What may be claimed of `a` against `b`; see the head of this file.
 

@@ -113,8 +113,8 @@ class _Counted:
             yield self.counted("form", "empty", "nothing written", lambda p: p.text == "")
             what = "not ended within the tokens allowed"
             yield self.counted("form", "unended", what, lambda p: p.ended is False)
-        invalid = [p for runs in self.found.values() for run in runs for p in run]
-        if self.labelled and any(p.predicted is None for p in invalid):
+        said = [p for runs in self.found.values() for run in runs for p in run]
+        if self.labelled and any(p.predicted is None for p in said):
             what = "no valid answer"
             yield self.counted("form", "invalid", what, lambda p: p.predicted is None)
 

@@ -1,6 +1,7 @@
 """Openings of a study's test splits, as the store recorded them (`core/openings.py`)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from smalltune.analysis.results import Results
 from smalltune.core.openings import SEALED, Opened, digest, openings, tally
@@ -11,17 +12,27 @@ __all__ = ["opened"]
 def opened(results: Results) -> dict[str, Opened]:
     """Return by its name how often each task's test split was opened, and by what.
 
-    A task whose rows are not prepared yet is not there.
+    Tasks with the same test rows have the same counts, with each other's scores in them. A task
+    whose rows are not prepared yet is not there.
     """
-    found, told = openings(results.store), {}
+    found, rows = openings(results.store), dict(_rows(results))
+    told = {}
+    for task, data in rows.items():
+        alike = [other for other in rows if rows[other] == data]
+        scores = list(dict.fromkeys(key for one in alike for key in _scores(results, one)))
+        stored = [key for key in scores if results.store.known(key)]
+        beside = tuple(other for other in alike if other != task)
+        told[task] = replace(tally(found, data, scores, stored), beside=beside)
+    return told
+
+
+def _rows(results: Results) -> Iterator[tuple[str, str]]:
+    """Yield each task whose rows are prepared, with the digest of those of its test split."""
     for task in results.read:
         keys = (trial.reads.get(task, (None, None))[0] for trial in results.trials)
         data = next((key for key in keys if key and results.store.known(key)), None)
         if data is not None:
-            scores = list(dict.fromkeys(_scores(results, task)))
-            stored = [key for key in scores if results.store.known(key)]
-            told[task] = tally(found, digest(results.store, data), scores, stored)
-    return told
+            yield task, digest(results.store, data)
 
 
 def _scores(results: Results, task: str) -> Iterator[str]:

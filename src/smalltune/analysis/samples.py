@@ -62,25 +62,21 @@ def choose(
 ) -> tuple[Example, ...]:
     """Return up to `each` items of each of KINDS; no item twice, the same for the same seed.
 
-    "disagreement": the methods' values vary most. "hardest": where answers are labels, those that
-    every method gets wrong in most of its seeds, the worst first, and there may be none; elsewhere
-    those with the least sum of the methods' values. "random": of the rest. Equal items are ordered
-    by a hash of the seed and the item's id. By a metric without a good direction, or one that
-    single items do not have, nothing is hard.
+    "random" is drawn first, of all items, so that it shows the split as it is; the others are of
+    what that leaves. "disagreement": the methods' values vary most. "hardest": where answers are
+    labels, those that every method gets wrong in most of its seeds, the worst first, and there may
+    be none; elsewhere those with the least sum of the methods' values. Equal items are ordered by
+    a hash of the seed and the item's id. By a metric without a good direction, or one that single
+    items do not have, nothing is hard.
     """
     everything = _examples(results, model, task, split)
     drawn = sorted(everything, key=lambda e: key_of([seed, e.id]))
-    ranked: dict[str, list[Example]] = {
-        "disagreement": sorted((e for e in drawn if _unlike(e) > 0), key=_unlike, reverse=True),
-        "hardest": _hardest(drawn),
-        "random": drawn,
-    }
-    chosen: dict[str, Example] = {}
-    for kind in KINDS:
-        fresh = [example for example in ranked[kind] if example.id not in chosen]
-        for example in fresh[:each]:
-            chosen[example.id] = replace(example, kind=kind)
-    return tuple(chosen.values())
+    rest = drawn[each:]
+    parted = sorted((e for e in rest if _unlike(e) > 0), key=_unlike, reverse=True)[:each]
+    shown = {example.id for example in parted}
+    hardest = [example for example in _hardest(rest) if example.id not in shown][:each]
+    of_each = zip(KINDS, (parted, hardest, drawn[:each]), strict=True)
+    return tuple(replace(example, kind=kind) for kind, some in of_each for example in some)
 
 
 def _examples(results: Results, model: str, task: str, split: str) -> list[Example]:

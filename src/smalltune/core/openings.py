@@ -62,12 +62,14 @@ class Opened:
     `times` counts the openings by jobs of the study, `jobs` those jobs, `others` jobs that are not
     in it: of another study, or of this one before it was changed. `unrecorded` are scores of the
     study that the store has without a line, from before the record was kept or brought without it.
+    `beside` are the study's other tasks on the same rows: their scores are counted here too.
     """
 
     times: int
     jobs: int
     others: int
     unrecorded: int
+    beside: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -75,6 +77,8 @@ class Opened:
         said = "never opened by this study"
         if self.jobs:
             said = f"opened {_times(self.times)} by {plural(self.jobs, 'score')} of this study"
+            if self.beside:
+                said += f" (those of {', '.join(self.beside)} on the same rows included)"
         if self.others:
             said += f", and by {plural(self.others, 'score')} outside it"
         if self.unrecorded:

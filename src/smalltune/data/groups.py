@@ -33,8 +33,9 @@ def carve_groups(train: Sequence[Row], rule: DevRule, role: str = "dev") -> Carv
     """Return train without, and the held-out rows of, whole groups in a seeded order.
 
     A group is taken while there are fewer than `rule.rows` rows, so that the last one may bring
-    some more; of a group that would leave no other in train nothing is taken. Train rows with the
-    words of a held-out row are dropped.
+    some more; of a group that would leave no other in train nothing is taken. Labels are not looked
+    at: their shares are those that the groups happen to bring. Train rows with the words of a
+    held-out row are dropped.
 
     Raises StudyError for `whole`, which is a rule for rows, and for rows that are all one group.
     """

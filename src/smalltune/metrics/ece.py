@@ -1,17 +1,13 @@
 """Expected calibration error: how far confidence and accuracy lie apart."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-
-from smalltune.measures import calibration
-from smalltune.metrics import LabelMetric, Stats
+from smalltune.metrics._calibration import CalibrationError
 
 __all__ = ["ExpectedCalibrationError"]
 
 
-class ExpectedCalibrationError(LabelMetric):
+class ExpectedCalibrationError(CalibrationError):
     """The mean over items of |accuracy - confidence| in the item's bin (Naeini et al. 2015).
 
     There are 15 bins with equally many items each, not of equal width: where a model is nearly
@@ -24,18 +20,3 @@ class ExpectedCalibrationError(LabelMetric):
 
     name: ClassVar[str] = "ece"
     title: ClassVar[str] = "Expected calibration error"
-    version: ClassVar[int] = calibration.VERSION
-    percent: ClassVar[bool] = True
-    better: ClassVar[str] = "lower"
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-
-    @staticmethod
-    def items(gold: Sequence[int], log_probs: Any, names: Sequence[str]) -> Stats:
-        """Return [items, bins + 1]: right less confidence in its bin, and one if it counts."""
-        return calibration.gaps(gold, log_probs, len(names))
-
-    @staticmethod
-    def combine(stats: Stats) -> Stats:
-        """Return the sum over bins of the absolute mean of the items that count."""
-        value: Stats = np.abs(calibration.of_weighed(stats)).sum(axis=-1)
-        return value

@@ -1,17 +1,14 @@
 """Slot error rate: the share of facts that a text leaves out, turns round or makes up."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
-
-from smalltune.measures import slots
-from smalltune.metrics import Gold, Stats, TextMetric, of_two
+from smalltune.measures.slots import Errors
+from smalltune.metrics._slots import SlotMetric
 
 __all__ = ["SlotErrorRate"]
 
 
-class SlotErrorRate(TextMetric):
+class SlotErrorRate(SlotMetric):
     """All errors over all facts: missing, wrong and invented ones count one each (Wen et al. 2015).
 
     A wrong value is one error, as in Dusek et al. (2019), not a missing and an invented fact. How a
@@ -28,20 +25,8 @@ class SlotErrorRate(TextMetric):
 
     name: ClassVar[str] = "slot_error_rate"
     title: ClassVar[str] = "Slot error rate"
-    version: ClassVar[int] = slots.VERSION
-    needs_facts: ClassVar[bool] = True
-    percent: ClassVar[bool] = True
-    better: ClassVar[str] = "lower"
-    bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)
 
     @staticmethod
-    def items(texts: Sequence[str], gold: Sequence[Gold]) -> Stats:
-        """Return [items, 2]: the errors and the facts asked for."""
-        found = slots.errors(texts, [one.facts() for one in gold])
-        rows = [[one.count, one.facts] for one in found]
-        return np.array(rows, dtype=np.float64).reshape(-1, 2)
-
-    @staticmethod
-    def combine(stats: Stats) -> Stats:
-        """Return the one over the other; NaN where nothing is asked for."""
-        return of_two(stats)
+    def counted(found: Errors) -> int:
+        """Return the errors of every kind."""
+        return found.count

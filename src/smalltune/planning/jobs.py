@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from smalltune.core.job import Job
 from smalltune.core.plugins import load
+from smalltune.data.limits import VERSION as LIMITS
 from smalltune.engine import VERSION as ENGINE
 from smalltune.planning.cells import Cell
 from smalltune.planning.lock import Lock
@@ -83,7 +84,7 @@ class Jobs:
             "files": {role: [file.sha256 for file in each] for role, each in files.items()},
         }
         if task.held:
-            spec["limit"] = dict(task.held)
+            spec["limit"] = {**task.held, "version": LIMITS}
         sources = {
             f"{role}/{n}": self.study.place_of(file.path)
             for role, each in files.items()
