@@ -84,9 +84,45 @@ def test_labels_taken_for_another_are_counted_and_a_constant_method_does_not_vot
     made.add("majority", None, {"test": [0.1] * 4}, model="-")
     made.add("full", 0, {"test": [0.9, 0.1, 0.9, 0.9]})
     found = [c for c in categories(made.results(), "micro", "reviews") if c.group == "confusion"]
-    assert len(found) == 1 and "bad" in found[0].what and "good" in found[0].what
-    assert (found[0].cells["full"].count, found[0].cells["full"].of) == (1, 2)
-    assert found[0].cells["majority"].count == 0
+    favoured, pair = found
+    assert {m: (c.count, c.of) for m, c in favoured.cells.items()} == {
+        "majority": (4, 4), "full": (3, 4),
+    }  # fmt: skip
+    assert "bad" in pair.what and "good" in pair.what
+    assert (pair.cells["full"].count, pair.cells["full"].of) == (1, 2)
+    assert pair.cells["majority"].count == 0
+
+
+def test_the_label_said_most_is_told_where_no_method_says_two(made):
+    made.data({"test": [0, 0, 1, 1]})
+    made.add("majority", None, {"test": [0.1] * 4}, model="-")
+    found = [c for c in categories(made.results(), "micro", "reviews") if c.group == "confusion"]
+    assert [c.name for c in found] == ["favoured"]
+
+
+def test_of_choices_the_longest_the_shortest_and_the_first_taken_are_counted(made):
+    data = made.data({"test": [0, 1]})
+    texts = [["one", "two words"], ["as long", "as this"]]
+    rows = [
+        {"id": f"test-{i}", "fields": {"text": "?"}, "label": "bad", "choices": each}
+        for i, each in enumerate(texts)
+    ]
+    made.store.remove(data.key)
+    made.commit(data, {"test.jsonl": rows, "facts.json": {}})
+    trial = made.add("full", 0, {"test": [0.1, 0.9]})
+    job = trial.evaluations["test"].inputs["predictions"]
+    lines = made.store.read_lines(job.key, "predictions.jsonl")
+    made.store.remove(job.key)
+    said = [{**line, "predicted": letter} for line, letter in zip(lines, "BA", strict=True)]
+    made.commit(job, {
+        "predictions.jsonl": said, "labels.json": {"names": ["A", "B"]}, "facts.json": {},
+    })  # fmt: skip
+    found = [c for c in categories(made.results(), "micro", "reviews") if c.group == "choice"]
+    assert {c.name: c.cells["full"].count for c in found} == {
+        "longest": 2,
+        "shortest": 1,
+        "first": 1,
+    }
 
 
 def test_negation_is_looked_for_in_english_only(made):

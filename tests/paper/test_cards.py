@@ -108,7 +108,8 @@ def test_a_note_that_is_too_long_is_cut_between_words_and_numbers(view):
 
 def test_the_text_tells_what_was_cut_and_what_repeats(built):
     text = section(built, "data")
-    assert "\\truncatedShareTestReviews{} were cut at their end to fit \\tokensLimitReviews" in text
+    counts = "\\truncatedTestReviews{} (\\truncatedShareTestReviews{})"
+    assert f"{counts} were cut at their end to fit \\tokensLimitReviews" in text
     assert "the same words as a training row: \\acrossExactTrainTestReviews{};" in text
     assert "\\ref{tab:card-reviews} is the data card" in text
 
@@ -157,8 +158,9 @@ def test_labels_that_letters_cannot_tell_apart_are_numbered(labels, words):
 
 
 def test_the_figure_shows_each_split_as_a_density_and_the_cut(results):
-    (ax,) = lengths.draw(results).axes
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+    figure = lengths.draw(results)
+    (ax,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
         "train", "dev", "test", "cut",
     ]  # fmt: skip
     values, edges, _ = ax.patches[0].get_data()

@@ -132,7 +132,7 @@ def test_the_results_tell_each_claim_once_and_the_discussion_refers_to_them(buil
 def test_figures_name_methods_as_the_tables_do(drawn):
     ticks = [label.get_text() for label in drawn(scores).get_yticklabels()]
     assert ticks == ["Majority", "Full fine-tuning", "LoRA"]
-    legend = [text.get_text() for text in drawn(curves).get_legend().get_texts()]
+    legend = [text.get_text() for text in drawn(curves).figure.legends[0].get_texts()]
     assert legend == ["Full fine-tuning", "LoRA"]
     (label,) = drawn(contrast).get_yticklabels()
     assert label.get_text().split() == ["LoRA", "\N{MINUS SIGN}", "Full", "fine-tuning"]

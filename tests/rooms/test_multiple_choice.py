@@ -198,6 +198,8 @@ def test_an_answer_that_can_be_read_in_two_ways_is_refused_and_said_how(tmp_path
 def test_two_readings_that_mean_one_choice_are_no_doubt():
     assert letter_of("1", ["0", "1", "2"], 0, "here") == "B"
     assert letter_of("B", ["A", "B"], 0, "here") == "B"
+    assert letter_of("b", ["yes", "no"], 0, "here") == "B"
+    assert letter_of("b", ["no", "yes", "b"], 0, "here", "text") == "C"
     with pytest.raises(DataError, match="as letter the choice A but as text the choice B"):
         letter_of("A", ["B", "A"], 0, "here")
 

@@ -72,8 +72,13 @@ class Workshop:
         )
 
     def run(self, *words: str, store: Path | None = None) -> dict:
-        """Run the study; return what `run --json` reports; fail loudly otherwise."""
-        done = self("run", "--json", *words, store=store)
+        """Run the study; return what `run --json` reports; fail loudly otherwise.
+
+        With one worker unless `words` say how many: a second one takes longer to start than a tiny
+        study takes.
+        """
+        workers = () if "--workers" in words else ("--workers", "1")
+        done = self("run", "--json", *workers, *words, store=store)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
@@ -88,8 +93,11 @@ class Workshop:
 
 @pytest.fixture(scope="session")
 def fits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What methods said of models: the stores of one session ask once."""
-    return tmp_path_factory.mktemp("fits")
+    """What methods said of models: the stores of one session, of all its processes, ask once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fits"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

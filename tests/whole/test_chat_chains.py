@@ -26,9 +26,12 @@ def told(count, start):
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory, tiny_folder):
+def calm(tmp_path_factory, tiny_folder, fits):
     """A study of a tiny chat base, run without disturbance."""
     folder = tmp_path_factory.mktemp("chat")
+    for name in ("store", "stormy"):
+        (folder / name).mkdir()
+        (folder / name / "fits").symlink_to(fits)
     shutil.copytree(tiny_folder, folder / "base")
     (folder / "base" / "chat_template.jinja").write_text(TEMPLATE)
     for name, made in (("own", rows), ("chats", told)):
@@ -56,7 +59,7 @@ def calm(tmp_path_factory, tiny_folder):
         "keep_weights": True,
     }  # fmt: skip
     workshop = Workshop(folder, content).write()
-    workshop.run("--workers", "1")
+    workshop.run()
     return workshop
 
 
@@ -139,7 +142,7 @@ def test_a_kill_in_the_second_link_changes_no_bit_of_what_it_learns(calm):
     assert not artifact(calm, own["train"], stormy).exists(), "it was over before the kill"
     merged = artifact(calm, own["built"][1], stormy) / "provenance.json"
     before = merged.read_bytes()
-    calm.run("--workers", "1", store=stormy)
+    calm.run(store=stormy)
     assert merged.read_bytes() == before, "the first link is not made again"
     made = json.loads((artifact(calm, own["train"], stormy) / "provenance.json").read_text())
     assert max(made["resumed_from"]) > 0

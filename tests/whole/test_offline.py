@@ -61,8 +61,9 @@ def test_the_study_of_sst2_runs_to_its_archive_without_a_network(offline, tmp_pa
     content["tasks"]["sst2"] |= {"source": str(SST2), "limit": {"train": 32}}
     content |= {"training": content["training"] | {"steps": 2}, "seeds": 2}
     (study / "study.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    for verb in ("run", "results", "paper", "bundle"):
-        done = offline("-m", "smalltune", verb, str(study))
+    workers = ("--workers", "1")
+    for verb, *more in (("run", *workers), ("results",), ("paper",), ("bundle",)):
+        done = offline("-m", "smalltune", verb, str(study), *more)
         assert done.returncode == 0, done.stdout + done.stderr
     assert (study / "submission.zip").stat().st_size > 10_000
     assert offline.attempts() == []

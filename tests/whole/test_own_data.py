@@ -263,7 +263,7 @@ def type_(*words: str):
 
 
 def run(folder: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "smalltune", "run", str(folder)]
+    command = [sys.executable, "-m", "smalltune", "run", str(folder), "--workers", "1"]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 

@@ -16,10 +16,15 @@ from smalltune.core.errors import DataError
 from smalltune.measures import slots
 from smalltune.measures.words import runs, words
 
-__all__ = ["COUNTED", "SLOTS", "Source", "facts_of", "slot_errors"]
+__all__ = ["COUNTED", "NEGATIONS", "SLOTS", "Source", "facts_of", "negates", "slot_errors"]
 
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)(?<![\w'\N{RIGHT SINGLE QUOTATION MARK}])[^\W\d_]\w+")
+
+_NEGATIONS = """no not never nothing nobody none nor neither nowhere hardly barely scarcely without
+cannot cant dont doesnt didnt isnt wasnt wont wouldnt couldnt shouldnt"""
+NEGATIONS = frozenset(_NEGATIONS.split())
+"""English words that negate; so does every word that ends in n't."""
 
 COUNTED = {
     "new bigrams": "pairs of neighbouring words that the source does not have",
@@ -105,3 +110,9 @@ def _numbers(text: str) -> list[str]:
 
 def _names(text: str) -> list[str]:
     return [found.lower() for found in _NAME.findall(" ".join(text.split())) if found[0].isupper()]
+
+
+def negates(text: str) -> bool:
+    """Whether a word of an English text negates."""
+    plain = (word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'") for word in words(text))
+    return any(word in NEGATIONS or word.endswith("n't") for word in plain)

@@ -1,33 +1,28 @@
 """Errors: on which items, and in which way, the methods fail; counted by rules without judgement.
 
-Six groups of categories, each only where it can be: "form" (different texts, nothing written, not
-ended, no valid answer), "length" and "negation" of what is asked, "confusion" of labels, "slots" of
-facts to be said, "source" (copied or added content). Everything is counted over all stored runs of
-a method.
+Seven groups of categories, each only where it can be: "form" (different texts, nothing written, not
+ended, no valid answer), "length" and "negation" of what is asked, "confusion" of labels, "choice"
+(what sort of choice is taken), "slots" of facts to be said, "source" (copied or added content).
+Everything is counted over all stored runs of a method.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from string import ascii_uppercase
 
 import numpy as np
 
-from smalltune.analysis.contents import COUNTED, SLOTS, Source, facts_of, slot_errors
+from smalltune.analysis.contents import COUNTED, SLOTS, Source, facts_of, negates, slot_errors
 from smalltune.analysis.records import Prediction, TrialRecord
 from smalltune.analysis.results import Results
 from smalltune.core.plugins import load
-from smalltune.measures.words import words
 
-__all__ = ["NEGATIONS", "PAIRS", "Category", "Cell", "categories"]
+__all__ = ["PAIRS", "Category", "Cell", "categories"]
 
 PAIRS = 4
 """Pairs of labels that are listed as confused, the most frequent ones."""
-
-_NEGATIONS = """no not never nothing nobody none nor neither nowhere hardly barely scarcely without
-cannot cant dont doesnt didnt isnt wasnt wont wouldnt couldnt shouldnt"""
-NEGATIONS = frozenset(_NEGATIONS.split())
-"""English words that negate; so does every word that ends in n't."""
 
 Found = Mapping[str, Sequence[Sequence[Prediction]]]
 
@@ -103,8 +98,9 @@ class _Counted:
         yield from self.length()
         if self.labelled and language.lower().startswith("english"):
             yield from self.negation()
-        if self.labelled and not any(item.choices for item in self.items):
-            yield from self.confusion()
+        if self.labelled:
+            choices = any(item.choices for item in self.items)
+            yield from self.choice() if choices else self.confusion()
 
     def form(self) -> Iterator[Category]:
         """Yield outputs that are no whole answer; of labels only where there are such."""
@@ -161,16 +157,17 @@ class _Counted:
 
     def negation(self) -> Iterator[Category]:
         """Yield the metric of the items with a negation and without one."""
-        has = np.array([any(map(_negates, words(" ".join(i.fields.values())))) for i in self.items])
+        has = np.array([negates(" ".join(item.fields.values())) for item in self.items])
         if has.any() and not has.all():
             yield self.scored("negation", "with", "with a negation", has)
             yield self.scored("negation", "without", "without one", ~has)
 
     def confusion(self) -> Iterator[Category]:
-        """Yield the pairs of a gold and another label that are most frequent over all methods.
+        """Yield the label said most, and the pairs of a gold and another label met most often.
 
-        A method that says one label only confuses nothing, and does not vote.
+        A method that says one label only confuses nothing, and does not vote for the pairs.
         """
+        yield self.favoured()
         pairs: Counter[tuple[str, str]] = Counter()
         for runs in self.found.values():
             answers = [(p.gold, p.predicted) for run in runs for p in run if p.predicted]
@@ -181,6 +178,24 @@ class _Counted:
             what = f"\N{LEFT DOUBLE QUOTATION MARK}{gold}\N{RIGHT DOUBLE QUOTATION MARK} taken for "
             what += f"\N{LEFT DOUBLE QUOTATION MARK}{said}\N{RIGHT DOUBLE QUOTATION MARK}"
             yield Category("confusion", str(place), what, self.taken(gold, said))
+
+    def favoured(self) -> Category:
+        """Return how many answers of each method are the label that the run says most."""
+        cells = {}
+        for method, runs in self.found.items():
+            said = [Counter(p.predicted for p in run if p.predicted) for run in runs]
+            count = sum(max(each.values(), default=0) for each in said)
+            cells[method] = self.cell(method, count, sum(map(len, runs)))
+        return Category("confusion", "favoured", "answers that are the label said most", cells)
+
+    def choice(self) -> Iterator[Category]:
+        """Yield how often the longest, the shortest and the first of the choices are taken.
+
+        Of two that are as long the first counts; a choice is as long as its characters.
+        """
+        yield self.counted("choice", "longest", "the longest choice", lambda p: _took(p, max))
+        yield self.counted("choice", "shortest", "the shortest choice", lambda p: _took(p, min))
+        yield self.counted("choice", "first", "the first choice", lambda p: p.predicted == "A")
 
     # Cells
 
@@ -243,6 +258,7 @@ class _Counted:
         return {method: tuple(t.id for t in trials) for method, trials in self.trials.items()}
 
 
-def _negates(word: str) -> bool:
-    plain = word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return plain in NEGATIONS or plain.endswith("n't")
+def _took(answer: Prediction, most: Callable[..., str]) -> bool:
+    """Whether the letter taken is that of the longest (`max`) or the shortest (`min`) choice."""
+    sizes = dict(zip(ascii_uppercase, map(len, answer.choices), strict=False))
+    return answer.predicted == most(sizes, key=sizes.__getitem__)

@@ -56,7 +56,7 @@ def _listed(value: Any) -> Any:
 def letter_of(
     value: Any, choices: Sequence[str], first: int, where: str, answer_is: str | None = None
 ) -> str:
-    """Return the letter of the right choice, from its letter, its place or its text.
+    """Return the letter of the right choice, from its letter (small too), its place or its text.
 
     Places are counted from `first`. With `answer_is`, which is "letter", "place" or "text", the
     value is read in that way only. Raises DataError where the value is none of these, and where
@@ -64,7 +64,7 @@ def letter_of(
     """
     names = letters(len(choices))
     ways = {
-        "letter": {name: name for name in names},
+        "letter": {spelt: name for name in names for spelt in (name, name.lower())},
         "place": {str(first + n): name for n, name in enumerate(names)},
         "text": dict(zip(choices, names, strict=True)),
     }
@@ -93,7 +93,7 @@ def _unknown(value: Any, ways: Mapping[str, Mapping[str, str]], beyond: int) -> 
     if is_missing(value):
         return "no answer says which choice is right: fill it in or drop the row"
     said = {
-        "letter": f"of the letters {', '.join(ways.get('letter', ()))}",
+        "letter": f"of the letters {', '.join(dict.fromkeys(ways.get('letter', {}).values()))}",
         "place": f"of the places {', '.join(ways.get('place', ()))}",
         "text": "of the choices",
     }

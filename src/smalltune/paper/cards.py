@@ -62,7 +62,7 @@ def card_tables(
     view: StudyView, results: Results, numbers: Numbers, known: Iterable[str]
 ) -> dict[str, Tex]:
     """Return each prepared task's card by the task's name; `known` are the keys of works."""
-    cards = {}
+    cards: dict[str, Tex] = {}
     for task in view.tasks:
         facts = data_facts(results, task.name)
         if facts:
@@ -80,10 +80,8 @@ def card_tables(
                     if task.options.get("extractive")
                     else " An answer is cut where it is longer than the tokens allowed."
                 )
-            caption = (
-                f"Data card of {escape(task.title)}.{lengths} A twin is a row with the same or "
-                "nearly the same words; a dash: not counted."
-            )
+            twin = " A twin is a row with the same or nearly the same words; a dash: not counted."
+            caption = f"Data card of {escape(task.title)}.{lengths}{'' if cards else twin}"
             cards[task.name] = floating(card_name(task.name), caption, inside)
     return cards
 

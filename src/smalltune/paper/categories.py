@@ -17,13 +17,17 @@ __all__ = ["category_tables"]
 NARROW = 3
 """Methods that a table in one column of the paper has room for."""
 
+FIRST = "errors"
+"""The first table's name; the others are named after it."""
+
 HEADINGS = {
     "form": "Form of the answers",
     "slots": "Facts, of those to be said",
     "source": "Copied and added content",
     "length": "{} by words of the item",
     "negation": "{} by negation words in the item",
-    "confusion": "Labels taken for another, of the answers to items of that label",
+    "confusion": "Labels said, and taken for another, of the answers to items of that label",
+    "choice": "Choices taken, of all answers",
 }
 
 
@@ -36,7 +40,7 @@ def category_tables(view: StudyView, results: Results, numbers: Numbers) -> dict
             for model in results.models or ("-",)
         }
         if any(found.values()):
-            name = "errors" if not made else f"errors-{len(made) + 1}"
+            name = FIRST if not made else f"{FIRST}-{len(made) + 1}"
             made[name] = _table(view, results, numbers, task, name, found)
     return made
 
@@ -67,11 +71,12 @@ def _table(
                     numbers.add(_number(view, id, one, one.cells[method.name], what))
                 cells.append(cell(numbers, id))
             rows.append([_said(view, results, numbers, task, one), *cells])
-    caption = (
-        f"Errors on test of {escape(task.title)}, counted by fixed rules over all runs of a "
-        r"method: $a$/$b$ is $a$ of $b$. Scores are means over the runs, in percent where the "
-        "measure is. A dash: does not apply."
+    how = (
+        r"counted by fixed rules over all runs of a method: $a$/$b$ is $a$ of $b$. Scores are "
+        "means over the runs, in percent where the measure is. A dash: does not apply."
     )
+    said = how if name == FIRST else rf"counted as in Table~\ref{{tab:{FIRST}}}."
+    caption = f"Errors on test of {escape(task.title)}, {said}"
     head = ["", *(str(escape(short_title(m.title, m.name))) for m in methods)]
     wide = len(methods) > NARROW
     first = "l" if wide else r">{\raggedright\arraybackslash\hangindent=1.5em}p{0.56\linewidth}"

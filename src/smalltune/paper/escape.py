@@ -9,7 +9,7 @@ no text overflows its column. `Tex` marks text that is LaTeX already.
 
 import unicodedata
 
-__all__ = ["SPECIALS", "Tex", "escape", "identifier", "link"]
+__all__ = ["PLACEHOLDER", "SPECIALS", "Tex", "escape", "identifier", "link"]
 
 WORD = 24  # a longer stretch of letters gets places where it may break,
 STEP = 8  # one after so many characters

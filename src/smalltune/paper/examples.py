@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from smalltune.analysis.results import Results
 from smalltune.analysis.samples import RIGHT, Example, choose
 from smalltune.paper import rounding
-from smalltune.paper.escape import Tex, escape
+from smalltune.paper.escape import PLACEHOLDER, Tex, escape
 from smalltune.paper.naming import Names, heading, inline
 from smalltune.paper.numbers import Number, Numbers
 from smalltune.paper.tables import cell, table
@@ -90,7 +90,8 @@ class _Table:
         caption += f", asked of {escape(models.get(self.model, self.model))}," if several else ""
         caption += f" with {what}{texts}."
         caption += f"{CUT} marks where a long text was cut." if self.cut else ""
-        caption += " Characters that the fonts do not have are shown by their code points."
+        if any(PLACEHOLDER in each for row in rows for each in row):
+            caption += " Characters that the fonts do not have are shown by their code points."
         return table(name, caption, columns, head, rows, wide=True)
 
     def beside(self) -> tuple[str, list[str], list[list[str]]]:

@@ -140,7 +140,7 @@ def label_feet(axes: Sequence[Any], text: str) -> None:
 def legend_below(
     figure: Any, axes: Sequence[Any], models: Sequence[str], places: Sequence[tuple[str, str]]
 ) -> None:
-    """Title each panel by its model and task, and name the methods once, below them all."""
+    """Title each panel by its model and task, and name what is drawn once, below them all."""
     marks: dict[str, Any] = {}
     for ax, at in zip(axes, places, strict=True):
         if len(places) > 1:

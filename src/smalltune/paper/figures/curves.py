@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import LINES, canvas, label_feet, place_title, style, tint, title
+from smalltune.paper.figures import LINES, canvas, label_feet, legend_below, style, tint
 
 __all__ = ["draw"]
 
@@ -29,27 +29,26 @@ def draw(results: Results) -> Any:
         return None
     with style():
         figure, axes = canvas([2.1] * len(found))
-        for (place, curves), ax in zip(found.items(), axes, strict=True):
+        for curves, ax in zip(found.values(), axes, strict=True):
             _panel(ax, results, curves)
-            if len(found) > 1:
-                ax.set_title(place_title(results.models, *place), loc="left")
         label_feet(axes, "Step")
+        legend_below(figure, axes, results.models, list(found))
         return figure
 
 
 def _panel(ax: Any, results: Results, curves: dict[str, list[Any]]) -> None:
-    for at, (method, seeds) in enumerate(curves.items()):
+    for method, seeds in curves.items():
         steps, losses = _binned(seeds)
         colour = tint(results.methods, method)["color"]
+        dashes = LINES[results.methods.index(method) % len(LINES)]
         middle = np.nanmedian(losses, axis=0)
-        ax.plot(steps, middle, color=colour, linestyle=LINES[at % len(LINES)], label=title(method))
+        ax.plot(steps, middle, color=colour, linestyle=dashes, label=method)
         if len(seeds) > 1:
             low, high = np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
             ax.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
     if all(line.get_ydata().min() > 0 for line in ax.lines):
         _logarithmic(ax)
     ax.set_ylabel("Training loss")
-    ax.legend(loc="best")
 
 
 def _logarithmic(ax: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from smalltune.analysis.records import TokenFacts
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import COLOURS, LINES, canvas, label_feet, place_title, style
+from smalltune.paper.figures import COLOURS, LINES, canvas, label_feet, legend_below, style
 
 __all__ = ["draw"]
 
@@ -30,11 +30,10 @@ def draw(results: Results) -> Any:
         return None
     with style():
         figure, axes = canvas([1.7] * len(found))
-        for (place, facts), ax in zip(found.items(), axes, strict=True):
+        for facts, ax in zip(found.values(), axes, strict=True):
             _panel(ax, facts)
-            if len(found) > 1:
-                ax.set_title(place_title(results.models, *place), loc="left")
         label_feet(axes, "Tokens")
+        legend_below(figure, axes, results.models, list(found))
         return figure
 
 
@@ -55,4 +54,3 @@ def _panel(ax: Any, facts: TokenFacts) -> None:
     ax.set_xlim(0, right)
     ax.set_ylim(bottom=0)
     ax.set_ylabel("Share (%) per token")
-    ax.legend(loc="best")
