@@ -16,7 +16,10 @@ BEST = 0.78
 
 
 def told(results: Any) -> dict[str, Any]:
-    """Return what the report says of the study's results; undefined numbers are None."""
+    """Return what the report says of the study's results; undefined numbers are None.
+
+    `tried` are the runs that chose the learning rates, with their scores on dev.
+    """
     from smalltune.analysis.contrasts import declared
     from smalltune.analysis.intervals import estimates
 
@@ -35,6 +38,7 @@ def told(results: Any) -> dict[str, Any]:
         "metric": results.primary,
         "arms": arms,
         "gains": gains,
+        "tried": _tried(results),
         "curves": _curves(results),
         "missing": missing,
     }
@@ -42,7 +46,7 @@ def told(results: Any) -> dict[str, Any]:
 
 def section(kept: Mapping[str, Any], figure: Path, command: str) -> str:
     """Return the section of the report and draw the losses; `command` runs what is missing."""
-    parts = [_table(kept), _aims(kept)]
+    parts = [_table(kept), _aims(kept), _searched(kept)]
     if kept["curves"]:
         draw(kept["curves"], figure, "Training loss (nats per answer)")
         parts.append(f"![Losses of fine-tuning, means over seeds]({figure.name})\n")
@@ -82,6 +86,45 @@ def _aims(kept: Mapping[str, Any]) -> str:
         f"{len(kept['gains'])}), and {100 * BEST:.0f} % by the best base "
         f"({'reached' if reached >= BEST else 'not reached'}: {100 * reached:.1f} %).\n"
     )
+
+
+def _tried(results: Any) -> list[dict[str, Any]]:
+    """Return the runs of every search: what was tried, its score on dev, whether it was chosen."""
+    return [
+        {
+            "model": search.model,
+            "method": search.method,
+            "learning_rate": run.options["learning_rate"],
+            "score": None if math.isnan(run.score) else float(run.score),
+            "chosen": run.chosen,
+        }
+        for search in results.tuning
+        for run in search.runs
+    ]
+
+
+def _searched(kept: Mapping[str, Any]) -> str:
+    """Return the scores on dev of each learning rate that was tried; nothing without a search."""
+    if not kept["tried"]:
+        return ""
+    rows = []
+    for model, method in dict.fromkeys((one["model"], one["method"]) for one in kept["tried"]):
+        runs = [one for one in kept["tried"] if (one["model"], one["method"]) == (model, method)]
+        cells = (f"{one['learning_rate']:g}: {_mark(one)}" for one in runs)
+        rows.append(f"| {model} | {method} | {', '.join(cells)} |")
+    return (
+        "What was tried: learning rates of each arm, with one seed (the chosen one in bold), and\n"
+        "the optimiser of the pre-training (below). Its schedule, the order of its text and a\n"
+        "longer one were not varied.\n\n"
+        f"| base | method | learning rate: {kept['metric']} on dev in % |\n|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _mark(run: Mapping[str, Any]) -> str:
+    shown = "not run" if run["score"] is None else f"{100 * run['score']:.1f}"
+    return f"**{shown}**" if run["chosen"] else shown
 
 
 def _curves(results: Any) -> dict[str, Sequence[float]]:

@@ -14,7 +14,10 @@ from trained import finished
 
 import smalltune as st
 
-METHODS = {"full": {"learning_rate": 1e-3}, "from_scratch": {"learning_rate": 3e-3}}
+METHODS = {
+    "full": {"tune": {"learning_rate": [1e-3, 2e-3]}},
+    "from_scratch": {"learning_rate": 3e-3},
+}
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +138,20 @@ def test_transfer_is_told_with_rates_steps_and_the_aim(measured, text):
     assert "| full | " in text
     assert "Aim: at least 4 points gained by each base (so for " in text
     assert "![Losses of fine-tuning, means over seeds](transfer.png)" in text
+
+
+def test_every_rate_that_was_tried_stands_with_its_score_on_dev(measured, text):
+    results = st.load(measured.parent / "studies" / "bases-transfer").results()
+    assert len(results.tuning) == 3
+    for search in results.tuning:
+        cells = row_of(text, "| base | method | learning rate", search.model)
+        told = [f"{run.options['learning_rate']:g}: " for run in search.runs]
+        marks = ["**" if run.chosen else "" for run in search.runs]
+        shown = [
+            f"{rate}{mark}{100 * run.score:.1f}{mark}"
+            for rate, mark, run in zip(told, marks, search.runs, strict=True)
+        ]
+        assert cells[1:] == ["full", ", ".join(shown)]
 
 
 def test_every_figure_that_the_report_shows_is_there(measured, text):
