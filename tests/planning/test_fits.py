@@ -54,15 +54,19 @@ def line_of(file, text):
 
 @pytest.mark.parametrize("verb", ["plan", "run"])
 def test_what_does_not_fit_a_model_is_said_with_the_line_of_the_option(study, store, verb):
-    file = study({"lora": {"rank": 17}, "dora": {"target": ["q_prj"]}, "bitfit": {}, "full": {}})
+    file = study({
+        "lora": {"rank": 17}, "dora": {"target": ["q_prj"]}, "bitfit": {}, "full": {},
+        "prompt_tuning": {"tokens": 255}, "prefix_tuning": {"tokens": 256},
+    })  # fmt: skip
     found = said(file, store, verb)
     for line, text in (
         (line_of(file, "rank: 17"), "lora on tiny: rank 17 is larger than the smaller side of"),
         (line_of(file, "target:"), "dora on tiny: the target 'q_prj' is no linear layer"),
         (line_of(file, "bitfit:"), "bitfit on tiny: bitfit trains biases, and a LlamaForCausalLM"),
+        (line_of(file, "tokens: 256"), "prefix_tuning on tiny: tokens 256 leave no room for a"),
     ):
         assert f"study.yaml:{line}: {text}" in found
-    assert len(found.strip().splitlines()) == 3
+    assert len(found.strip().splitlines()) == 4
     assert not list(store.glob("artifacts/*/*"))
 
 

@@ -34,6 +34,15 @@ class Virtual(Gradient):
         if self.tokens < 1:
             raise MethodError(f"tokens must be at least 1, not {self.tokens}")
 
+    def check_room(self, model: Any) -> None:
+        """Refuse a front that fills the model's context; raises MethodError."""
+        context = model.config.get_text_config().max_position_embeddings
+        if self.tokens >= context:
+            raise MethodError(
+                f"tokens {self.tokens} leave no room for a text: the context of the model is "
+                f"{context} tokens"
+            )
+
     @abstractmethod
     def front(self, model: Any) -> Any:
         """Return a new front with a parameter `weight` [tokens, ..], drawn at random."""

@@ -38,6 +38,7 @@ class PrefixTuning(Virtual):
 
     def parameters(self, model: Any) -> int:
         """Return tokens times the keys' and values' widths, over all layers (section 4.3)."""
+        self.check_room(model)
         return int(self.front(model).weight.numel())
 
     def config(self, model: Any) -> Any:

@@ -33,6 +33,7 @@ class PromptTuning(Virtual):
 
     def parameters(self, model: Any) -> int:
         """Return tokens times the width of the embeddings (Lester et al., 2021, section 2)."""
+        self.check_room(model)
         return self.tokens * int(model.get_input_embeddings().weight.shape[1])
 
     def config(self, model: Any) -> Any:
