@@ -107,15 +107,20 @@ def _searched(kept: Mapping[str, Any]) -> str:
     """Return the scores on dev of each learning rate that was tried; nothing without a search."""
     if not kept["tried"]:
         return ""
-    rows = []
+    rows, ends = [], 0
     for model, method in dict.fromkeys((one["model"], one["method"]) for one in kept["tried"]):
         runs = [one for one in kept["tried"] if (one["model"], one["method"]) == (model, method)]
+        rates = [one["learning_rate"] for one in runs]
+        ends += any(
+            one["chosen"] and one["learning_rate"] in (min(rates), max(rates)) for one in runs
+        )
         cells = (f"{one['learning_rate']:g}: {_mark(one)}" for one in runs)
         rows.append(f"| {model} | {method} | {', '.join(cells)} |")
     return (
         "What was tried: learning rates of each arm, with one seed (the chosen one in bold), and\n"
         "the optimiser of the pre-training (below). Its schedule, the order of its text and a\n"
-        "longer one were not varied.\n\n"
+        "longer one were not varied. The choice lies at an end of the rates that were tried in\n"
+        f"{ends} of {len(rows)} arms, which may then do better beyond it.\n\n"
         f"| base | method | learning rate: {kept['metric']} on dev in % |\n|---|---|---|\n"
         + "\n".join(rows)
         + "\n"
