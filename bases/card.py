@@ -81,7 +81,7 @@ model of the same tokens and `xz`.
 
 **Use.** A base that makes demos, tests and method studies run offline in minutes; the other bases of this package are its siblings, with
 the same tokeniser and text. It has seen {millions:.0f} million tokens: it knows common words and grammar, hardly any facts, and follows no
-instructions. It has read English only. Nothing it writes should be relied on; it can repeat prejudices of its sources.
+instructions. It has read English only. A larger size (M) is not there yet. Nothing it writes should be relied on; it can repeat prejudices of its sources.
 
 **Licence.** Apache-2.0 for the weights. The text it learned from: {licence}.
 """

@@ -204,8 +204,8 @@ def make(sources: list[Source], sets: dict[str, Iterable[str]], folder: Path) ->
             "repeated": f"a paragraph of {LONG_ENOUGH} words or more is dropped when {REPEATED:.0%}"
             " of its runs of 13 words went by before; a document, when that leaves a fifth of it",
             "overlapping": f"paragraphs within {MARGIN} words of a shared run of 13 words are "
-            "dropped (texts of 8 to 12 words count as a whole); a document, when more than "
-            f"{TOO_MUCH:.0%} of its words would go",
+            "dropped (texts of 8 to 12 words count as a whole, shorter ones not); a document, when "
+            f"more than {TOO_MUCH:.0%} of its words would go",
         },
         "inputs": inputs,
         "counts": dict(sorted(made.counts.items())),

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smalltune.paper.figures import COLOURS, LINES, canvas, save, style
+from smalltune.paper.figures import COLOURS, LINES, canvas, label_feet, logarithmic, save, style
 
-__all__ = ["draw", "smooth"]
+__all__ = ["draw", "panels", "smooth"]
 
 POINTS = 200
 HEIGHT = 2.6
@@ -35,4 +35,20 @@ def draw(curves: Mapping[str, Sequence[float]], path: Path, label: str) -> None:
         axis.set_ylabel(label)
         if len(curves) > 1:
             axis.legend(loc="best")
+    save(figure, path)
+
+
+def panels(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, label: str) -> None:
+    """Write a PNG with a panel for each name, logarithmic in the loss, and its lines inside."""
+    with style():
+        figure, axes = canvas([HEIGHT / 1.3] * len(curves), WIDTH)
+        for (name, lines), axis in zip(curves.items(), axes, strict=True):
+            for number, (each, losses) in enumerate(lines.items()):
+                look = {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % 4]}
+                axis.plot(*smooth(losses), label=each, **look)
+            axis.set_title(name, loc="left")
+            logarithmic(axis)
+            axis.set_ylabel(label)
+            axis.legend(loc="best")
+        label_feet(axes, "Training steps")
     save(figure, path)

@@ -24,7 +24,8 @@ HEAD = """\
 # The three bases
 
 Written by `make bases-report` from stored measurements; no number is typed. Llama-style, Qwen-style and DeepSeek-style
-bases of our own, on one text, with one tokeniser; how the text was made stands in `corpus.json`.
+bases of our own, on one text, with one tokeniser; how the text was made stands in `corpus.json`. There is one size; a larger one
+(M, of some twenty million parameters, trained on a GPU) is not there yet.
 """  # noqa: E501
 
 YARDSTICKS = """\
@@ -58,8 +59,19 @@ def report(root: Path) -> str:
     parts += [transfer.section(told, figure, command) if told else f"Not run yet: {command}\n"]
     told = _study(root, "optimiser-pilot")
     parts += ["## Which optimiser\n"]
-    parts += [pilot.table(told) if told else "Not run yet: `smalltune run bases/optimiser-pilot`\n"]
+    missing = "Not run yet: `smalltune run bases/optimiser-pilot`\n"
+    parts += [pilot.table(told, _taken(bases)) if told else missing]
     return "\n".join(parts)
+
+
+def _taken(bases: Sequence[Record]) -> str:
+    """Return with which optimiser and rate the bases were trained, and for how long."""
+    said = []
+    for base in bases:
+        asked, steps = base.spec["training"], base.facts["steps"]
+        said.append(f"{asked['optimiser']} at {asked['learning_rate']:g}, for {steps:,} steps")
+    ways = " or ".join(dict.fromkeys(said))
+    return f"The bases were trained with {ways}." if ways else ""
 
 
 def _study(root: Path, name: str) -> Any:
@@ -77,7 +89,7 @@ def _training(bases: Sequence[Record], root: Path) -> str:
             f"{base.speed:,.0f} | {f'{peak:.0%}' if peak else 'not measured'} |"
         )
     head = "| base | parameters | besides embeddings | of these active | tokens | CPU minutes | "
-    rule = f"tokens a CPU second | of the matmul peak |\n|---|{'---:|' * 7}\n"
+    rule = f"tokens a CPU second | of the matmul peak (aim: 50%) |\n|---|{'---:|' * 7}\n"
     return head + rule + "\n".join(rows) + "\n"
 
 

@@ -14,6 +14,7 @@ from trained import finished
 
 import smalltune as st
 
+ROWS = [{"text": f"it was {w} {i}", "y": w} for i in range(12) for w in ("good", "bad")]
 METHODS = {
     "full": {"tune": {"learning_rate": [1e-3, 2e-3]}},
     "from_scratch": {"learning_rate": 3e-3},
@@ -29,8 +30,7 @@ def measured(made, tmp_path_factory):
     folders = {base.name: embed(base, root.parent / "models") for base in bases}
     study = root.parent / "studies" / "bases-transfer"
     study.mkdir(parents=True)
-    rows = [{"text": f"it was {w} {i}", "y": w} for i in range(12) for w in ("good", "bad")]
-    for name, part in (("train", rows[:12]), ("dev", rows[12:18]), ("test", rows[18:])):
+    for name, part in (("train", ROWS[:12]), ("dev", ROWS[12:18]), ("test", ROWS[18:])):
         (study / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
     content = {
         "title": "Transfer", "question": "What is it worth?",
@@ -63,6 +63,10 @@ def row_of(text, start, name):
     table = text[text.index(start) :]
     line = next(line for line in table.splitlines() if line.startswith(f"| {name} |"))
     return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_size_that_is_missing_is_named(text):
+    assert "(M, of some twenty million parameters, trained on a GPU) is not there yet" in text
 
 
 def test_sizes_and_tokens_are_those_of_the_stores(measured, text):
@@ -137,6 +141,8 @@ def test_transfer_is_told_with_rates_steps_and_the_aim(measured, text):
         assert cells[5] == "6"
     assert "| full | " in text
     assert "Aim: at least 4 points gained by each base (so for " in text
+    assert f"{len(ROWS[18:])} test items. The exact test over the seeds" in text
+    assert "cannot give a p below 0.5 here" in text  # two seeds
     assert "![Losses of fine-tuning, means over seeds](transfer.png)" in text
 
 
@@ -193,3 +199,6 @@ def test_the_pilots_table_has_a_row_for_each_arm(measured, tmp_path):
     table = text[text.index("| optimiser |") :].splitlines()[2:]
     scores = [trial.scores("dev")["bits_per_byte"] for trial in study.trials()]
     assert [f"{score:.3f}" in row for score, row in zip(scores, table, strict=True)] == [True] * 2
+    apart = f"{max(scores) - min(scores):.4f} ["
+    assert [apart in row for row in table] == [score > min(scores) for score in scores]
+    assert [row.endswith("| best |") for row in table] == [s == min(scores) for s in scores]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "BOTH", "COLOURS", "FEW", "LINES", "WIDTH", "canvas", "label_feet", "legend_below", "place",
-    "place_title", "save", "style", "tint", "title", "titled",
+    "BOTH", "COLOURS", "FEW", "LINES", "WIDTH", "canvas", "label_feet", "legend_below",
+    "logarithmic", "place", "place_title", "save", "style", "tint", "title", "titled",
 ]  # fmt: skip
 
 WIDTH = 3.3
@@ -135,6 +135,16 @@ def label_feet(axes: Sequence[Any], text: str) -> None:
     columns = axes[0].get_subplotspec().get_gridspec().ncols
     for ax in axes[-columns:]:
         ax.set_xlabel(text)
+
+
+def logarithmic(ax: Any) -> None:
+    """Make the axis logarithmic, so that small losses late in training can be told apart."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def legend_below(

@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 
 from smalltune.analysis.results import Results
-from smalltune.paper.figures import LINES, canvas, label_feet, legend_below, style, tint
+from smalltune.paper.figures import (
+    LINES,
+    canvas,
+    label_feet,
+    legend_below,
+    logarithmic,
+    style,
+    tint,
+)
 
 __all__ = ["draw"]
 
@@ -47,18 +55,8 @@ def _panel(ax: Any, results: Results, curves: dict[str, list[Any]]) -> None:
             low, high = np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
             ax.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
     if all(line.get_ydata().min() > 0 for line in ax.lines):
-        _logarithmic(ax)
+        logarithmic(ax)
     ax.set_ylabel("Training loss")
-
-
-def _logarithmic(ax: Any) -> None:
-    """Make the axis logarithmic, so that small losses late in training can be told apart."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _binned(seeds: list[Any]) -> tuple[Any, Any]:
