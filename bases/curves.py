@@ -44,8 +44,8 @@ def panels(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path, labe
         figure, axes = canvas([HEIGHT / 1.3] * len(curves), WIDTH)
         for (name, lines), axis in zip(curves.items(), axes, strict=True):
             for number, (each, losses) in enumerate(lines.items()):
-                look = {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % 4]}
-                axis.plot(*smooth(losses), label=each, **look)
+                colour, dashes = COLOURS[number % len(COLOURS)], LINES[number % len(LINES)]
+                axis.plot(*smooth(losses), label=each, color=colour, linestyle=dashes)
             axis.set_title(name, loc="left")
             logarithmic(axis)
             axis.set_ylabel(label)

@@ -26,7 +26,7 @@ HEADINGS = {
     "source": "Copied and added content",
     "length": "{} by words of the item",
     "negation": "{} by negation words in the item",
-    "confusion": "Labels said, and taken for another, of the answers to items of that label",
+    "confusion": "The label said most, of all answers; labels taken for another, of their items",
     "choice": "Choices taken, of all answers",
 }
 
