@@ -68,7 +68,7 @@ def told(one, **changes):
 
 def test_one_measuring_serves_all_seeds_rates_and_lengths_of_a_cell(bureau):
     def keys(*changes):
-        return [one.job.key for one in cells_of(bureau, *changes)]
+        return [job.key for one in cells_of(bureau, *changes) for job in one.measures]
 
     first = keys()
     assert len(set(first)) == len(first) == 3
@@ -79,7 +79,9 @@ def test_one_measuring_serves_all_seeds_rates_and_lengths_of_a_cell(bureau):
 
 def test_another_machine_is_measured_anew(bureau):
     here, there = (cells_of(bureau, place={"threads": n}) for n in (1, 2))
-    assert not {one.job.key for one in here} & {one.job.key for one in there}
+    assert not {job.key for one in here for job in one.measures} & {
+        job.key for one in there for job in one.measures
+    }
 
 
 def test_a_training_takes_its_steps_and_is_judged_once_an_epoch(cell):
@@ -100,7 +102,9 @@ def test_the_dev_loss_of_texts_is_measured_and_forecast_apart_from_writing(burea
     bureau.replace("  floor: {method: fake.reader, why: To have a floor.}\n", "")
     bureau.replace("metrics: [accuracy, nll]\n", "")
     plain, asked = cells_of(bureau), cells_of(bureau, "dev_loss=true")
-    assert not {one.job.key for one in plain} & {one.job.key for one in asked}
+    assert not {job.key for one in plain for job in one.measures} & {
+        job.key for one in asked for job in one.measures
+    }
     loss = {**MEASURED["predict"], "token": 0.125}
     for before, one in zip(plain, asked, strict=True):
         less, more = told(before).trials, told(one, loss=loss).trials

@@ -4,6 +4,31 @@ import pytest
 
 from smalltune.core.errors import StudyError
 from smalltune.core.job import HEAVY, UNPLANNED
+from smalltune.planning.forecast import forecast
+from smalltune.planning.locking import lock_in_force
+from smalltune.planning.measuring import measuring
+
+FREE = {
+    "once": 0.0,
+    "token": 0.0,
+    "item": 0.0,
+    "fits": False,
+    "peak": 1,
+    "bytes": 1,
+    "item_bytes": 1,
+}
+LINKED = {
+    "train": {
+        "once": 100.0, "step": 0.0, "judge": 0.0, "rows": 8, "trained": 10, "peak": 1,
+        "bytes": 1, "step_bytes": 1, "weights_bytes": 1,
+    },
+    "merge": {"once": 10.0, "peak": 1, "bytes": 1, "weights_bytes": 1},
+    "predict": FREE,
+    "score": FREE,
+    "splits": {name: {"rows": 8, "tokens": 80} for name in ("train", "dev", "test")},
+    "load": 5.0,
+    "drawn": False,
+}  # fmt: skip
 
 STUDY = """\
 name: linked
@@ -258,3 +283,60 @@ def test_instruct_trains_with_the_method_that_it_is_given(linked):
     assert train.spec["method"]["name"] == "lora"
     assert train.spec["method"]["options"]["rank"] == 2
     assert train.spec["training"]["learning_rate"] == 3e-3
+
+
+# What a forecast measures
+
+
+def told(bureau):
+    """Return the labels of what tells about the jobs of each cell, by the jobs' labels."""
+    study = bureau.read()
+    found = measuring(study, lock_in_force(study)[0], bureau.plan(), lambda key: None, {})
+    labels = {job.key: job.label for one in found for job in chain_of(one)}
+    return {
+        one.where: {labels[key]: teller.label for key, teller in one.jobs.items()} for one in found
+    }
+
+
+def chain_of(one):
+    return [*(job for jobs in one.trials.values() for job in jobs), *one.tuning]
+
+
+def test_what_starts_from_another_training_is_measured_piece_by_piece(linked):
+    found = told(linked)["tiny/second/own"]
+    assert found["train tiny/first/orders/0"] == "measure tiny/first/orders"
+    assert found["merge tiny/first/orders/0"] == "measure tiny/first/orders"
+    assert found["train tiny/second/own/0"] == "measure tiny/second/own"
+    assert found["predict tiny/second/own/0 test"] == "measure tiny/second/own"
+    assert found["score tiny/second/own/0 also prose test"] == "measure tiny/second/prose"
+
+
+def test_what_learns_another_task_steps_as_there_and_answers_as_here(linked):
+    found = told(linked)["tiny/first/own"]
+    assert found["train tiny/first/orders/1"] == "measure tiny/first/orders"
+    assert found["predict tiny/first/own/1 test"] == "measure tiny/first/own"
+
+
+def test_only_what_others_start_from_is_measured_as_a_merge_too(linked):
+    study = linked.read()
+    found = measuring(study, lock_in_force(study)[0], linked.plan(), lambda key: None, {})
+    merged = {job.label for one in found for job in one.measures if job.spec.get("merged")}
+    assert {label.rpartition("/")[0] for label in merged} == {"measure tiny/first"}
+
+
+def test_a_start_that_two_trials_share_is_forecast_once(linked):
+    linked.replace("after: first, tasks: own}", "after: first, tasks: own, models: [tiny]}")
+    linked.replace(
+        "  alone:",
+        "  third: {method: fake.trainer, after: first, tasks: own, learning_rate: 0.5}\n  alone:",
+    )
+    study = linked.read()
+    ones = measuring(study, lock_in_force(study)[0], linked.plan(), lambda key: None, {})
+    ones = [one for one in ones if one.where in ("tiny/second/own", "tiny/third/own")]
+    found = forecast(ones, lambda key: LINKED, lambda key: False, workers=lambda peak: 1)
+    trainings = {job.key for one in ones for job in chain_of(one) if job.stage == "train"}
+    merges = {job.key for one in ones for job in chain_of(one) if job.stage == "merge"}
+    assert (len(trainings), len(merges)) == (2 + 4, 2)
+    assert found.total.seconds == pytest.approx(6 * 100 + 4 * 5 + 2 * 10 + 5)
+    one = found.trials["tiny/second/own/0"]
+    assert one.seconds == pytest.approx(100 + 10 + 100 + 5)

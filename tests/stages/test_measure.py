@@ -101,6 +101,15 @@ def test_the_likelihood_of_references_is_measured_apart_where_it_is_asked_for(
     assert loss["once"] > 0 and loss["item_bytes"] > 0
 
 
+def test_making_a_model_of_what_was_trained_is_measured_where_others_start_from_it(
+    store, tmp_path, tiny_folder
+):
+    found = measure(store, tmp_path, f"path:{tiny_folder}", merged=True)
+    merge, base = found["merge"], sum(p.nbytes for p in load_model(tiny_folder).parameters())
+    assert min(merge["once"], merge["peak"], merge["bytes"]) > 0
+    assert merge["weights_bytes"] > base
+
+
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_two_small_depths_tell_of_the_whole(store, tmp_path, tiny_config, monkeypatch, method):
     config = json.loads((tiny_config / "config.json").read_text())

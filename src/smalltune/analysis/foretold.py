@@ -27,13 +27,11 @@ class Accuracy:
 
 
 def forecast_before(told: Mapping[str, Any], trial: TrialRecord) -> Mapping[str, Any]:
-    """Return what was forecast of this very trial; {} where its question was another one then.
-
-    Nor is there a forecast of a trial that answers other tasks too, which is not foretold.
-    """
+    """Return what was forecast of this very trial; {} where its question was another one then."""
     found: Mapping[str, Any] = told.get(trial.id, {})
+    also = {task: one["score"] for task, one in trial.also.items()}
     same = found.get("score") == dict(trial.score) and found.get("loss") == trial.loss
-    return found if same and not trial.also else {}
+    return found if same and found.get("also", {}) == also else {}
 
 
 def accuracies(costs: Iterable[Cost], trials: Iterable[TrialRecord]) -> tuple[Accuracy, ...]:

@@ -52,6 +52,11 @@ class TrialRecord:
         return keys | {f"predict also {task}": one["predict"] for task, one in self.also.items()}
 
     @property
+    def scores(self) -> tuple[str, ...]:
+        """The keys of all its scores, those on other tasks included."""
+        return (*self.score.values(), *(one["score"] for one in self.also.values()))
+
+    @property
     def reads(self) -> dict[str, tuple[str | None, str | None]]:
         """The keys of data and tokens of each task whose rows this trial reads."""
         others = {task: (one["data"], one["tokens"]) for task, one in self.also.items()}

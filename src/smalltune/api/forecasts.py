@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["forecast_of"]
 
+AWAY = "its files are not fetched yet: `smalltune run` fetches them"
+
 
 def forecast_of(
     study: "Study",
@@ -44,21 +46,14 @@ def forecast_of(
     large = _too_large(study, ones, place.memory)
     said: dict[str, str] = dict.fromkeys(large, "it does not fit")
     if measure:
-        todo = [
-            one.job
-            for one in ones
-            if one.job and one.where not in large and not store.known(one.job.key)
-        ]
-        here = [job for job in todo if _is_here(job)]
-        away = {job.key for job in todo} - {job.key for job in here}
-        failed = _measured(study, here, threads, tell)
+        asked = (job for one in ones if one.where not in large for job in one.measures)
+        todo = {job.key: job for job in asked if not store.known(job.key)}
+        here = [job for job in todo.values() if _is_here(job)]
+        away = dict.fromkeys(todo.keys() - {job.key for job in here}, AWAY)
+        why = {**away, **_measured(study, here, workers, threads, tell)}
         for one in ones:
-            if one.job is None:
-                said[one.where] = "what starts from another training is not forecast"
-            elif one.job.key in away:
-                said[one.where] = "its files are not fetched yet: `smalltune run` fetches them"
-            elif one.job.key in failed:
-                said[one.where] = failed[one.job.key]
+            if reasons := [why[job.key] for job in one.measures if job.key in why]:
+                said[one.where] = reasons[0]
     found = forecast(
         ones,
         measured_in(store),
@@ -100,9 +95,17 @@ def _too_large(study: "Study", ones: Sequence[Measuring], room: int | None) -> d
 
 
 def _measured(
-    study: "Study", jobs: Sequence[Job], threads: int, tell: "Callable[[Event], None]"
+    study: "Study",
+    jobs: Sequence[Job],
+    workers: int | None,
+    threads: int,
+    tell: "Callable[[Event], None]",
 ) -> Mapping[str, str]:
-    """Run `measure` jobs, and what they read, in one child process; return reasons of failures."""
+    """Run `measure` jobs and what they read, as many at a time as in the study itself.
+
+    So what jobs take from each other, such as the way to the memory, is measured with them. Returns
+    the reasons of those that failed.
+    """
     from smalltune.backends.local import Local
     from smalltune.runner.estimates import Estimates
     from smalltune.runner.passes import Pass
@@ -111,7 +114,7 @@ def _measured(
     if not jobs:
         return {}
     report, store = Report(study.name), study.store
-    backend = Local(store, workers=1, threads=threads)
+    backend = Local(store, workers=workers, threads=threads)
     try:
         plan = _Measures(study.name, (), wanted=tuple(jobs))
         estimates = Estimates(study.locked, store)

@@ -101,17 +101,21 @@ def forecast(
     trials: dict[str, Needs] = {}
     each: dict[str, Needs] = {}
     for one in ones:
-        measured = read(one.job.key) if one.job else None
+        measured = {job.key: read(job.key) for job in one.measures}
         jobs = {job.key: job for part in (*one.trials.values(), one.tuning) for job in part}
-        mine = {k: needs(j, measured, keep_weights=keep_weights) for k, j in jobs.items()}
+        mine = {
+            key: needs(job, measured[one.jobs[key].key], keep_weights=keep_weights)
+            for key, job in jobs.items()
+        }
         each |= {key: need for key, need in mine.items() if not stored(key)}
-        row, found = _row(one, mine, stored, (measured or {}).get("load") or 0.0)
+        load = max(((found or {}).get("load") or 0.0 for found in measured.values()), default=0.0)
+        row, found = _row(one, mine, stored, load)
         trials |= found
         if row.trials or row.tuning:
             rows.append(replace(row, reason=said.get(one.where, "")))
     known = [row.left.peak for row in rows if not math.isnan(row.left.peak)]
     count = workers(max(known, default=0.0))
-    left = sum((row.left for row in rows), Needs())
+    left = sum(each.values(), Needs())  # what several trials share, such as a start, counts once
     many = min(count, max(1, sum(row.trials + row.tuning for row in rows)))
     total = Needs(left.seconds / many + _loading(rows), left.peak * many, left.stored)
     more = [
@@ -140,6 +144,9 @@ def needs(job: Job, found: Mapping[str, Any] | None, *, keep_weights: bool = Fal
     kind = found[name]
     if job.stage == "train":
         return _training(job, kind, found, keep_weights=keep_weights)
+    if job.stage == "merge":
+        weights = kind["weights_bytes"] if keep_weights else 0.0
+        return Needs(kind["once"], kind["peak"], kind["bytes"] + weights + _manifest(job))
     split = found["splits"][job.spec["split"]]
     if job.stage == "predict":
         units = split["tokens"] + kind["fits"] * found["splits"]["train"]["tokens"]
@@ -163,8 +170,9 @@ def _training(
     per_epoch = math.ceil(kind["rows"] / asked["batch_size"])
     steps = asked["steps"] or asked["epochs"] * per_epoch
     judged = steps // per_epoch * kind["judge"] if asked["early_stopping"] else 0.0
-    drawn = (found["load"] or 0.0) if found["drawn"] else 0.0
-    seconds = kind["once"] + steps * kind["step"] + judged + drawn
+    own = found["drawn"] or "base" in job.inputs  # a base that no other trial has
+    loaded = (found["load"] or 0.0) if own else 0.0
+    seconds = kind["once"] + steps * kind["step"] + judged + loaded
     weights = kind["weights_bytes"] if keep_weights else 0.0
     bytes_ = kind["bytes"] + steps * kind["step_bytes"] + weights + _manifest(job)
     return Needs(seconds, kind["peak"], bytes_)

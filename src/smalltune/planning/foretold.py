@@ -33,13 +33,17 @@ def foretell(store: Store, plan: Plan, trials: Mapping[str, Needs]) -> None:
         if need is None or not all(map(math.isfinite, (need.seconds, need.peak, need.stored))):
             continue
         kept = trial.record()
+        also = {task: job.key for task, job in trial.also.items()}
         asked = {"loss": trial.loss.key} if trial.loss else {}
-        keys = [kept["train"], *kept["predict"].values(), *asked.values()]
-        if any(key and store.known(key) for key in keys):
+        answers = [*kept["predict"].values(), *asked.values()]
+        answers += [each["predict"] for each in kept.get("also", {}).values()]
+        made = [kept["train"], *kept.get("built", ()), *answers]
+        if any(key and store.known(key) for key in made):
             continue
         found[trial.id] = {
             "score": {split: job.key for split, job in trial.evaluations.items()},
             **asked,
+            **({"also": also} if also else {}),
             "seconds": need.seconds,
             "peak_memory_bytes": need.peak,
             "stored_bytes": need.stored,

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -19,6 +20,7 @@ from smalltune.stages._fitted import fitted, lessons
 from smalltune.stages._sampled import evenly, sampled
 from smalltune.stages._timed import Took, timed, written
 from smalltune.stages.bench import Bench, Inputs
+from smalltune.stages.merge import merge
 from smalltune.stages.predict import predict
 from smalltune.stages.score import score
 
@@ -84,6 +86,8 @@ class Asked:
         """
         self.tokens = tokens
         found = {"train": self._train()} if "train" in self.spec else {}
+        if self.spec.get("merged"):
+            found["merge"] = self._merge()
         found["predict"], few, out = self._predict()
         found["score"] = self._score(few, out)
         if self.spec.get("loss"):
@@ -182,6 +186,18 @@ class Asked:
             for batch in epoch_order(few.lengths, size, 0, epoch, order=asked["batches"])
         ]
         return took, float(np.mean([few.lengths[batch].sum() for batch in batches[1:steps]]))
+
+    def _merge(self) -> dict[str, Any]:
+        """Return what it takes to make a model of what was trained."""
+        spec = {**self.spec["predict"], "seed": 0, "model": self.digest}
+        trained = Inputs({"weights": self.weights}, {}, self.inputs.sources)
+        out = self.work / "merged"
+        out.mkdir()
+        took = timed(self.bench, lambda: merge(spec, trained, out, self.bench))
+        whole = written(out)
+        shutil.rmtree(out)
+        found = {"once": took.seconds, "peak": took.peak, "bytes": took.record}
+        return {**found, "weights_bytes": whole}
 
     @cached_property
     def _dev(self) -> Segments:
