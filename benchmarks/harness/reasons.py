@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from harness.tables import TITLES, Record, best_trainer, clock_of, share_of_peak
-from harness.timing import ratio
+from harness.timing import ratio, spread
 
 __all__ = ["Missed", "Reason", "explained", "read_reasons"]
 
@@ -194,6 +195,23 @@ def _times_trainer(missed: Missed) -> float:
     return ratio(record["runs"]["sft"][clock], record["runs"]["trainer"][clock]).median
 
 
+def _each(record: Record, variant: str) -> float:
+    """Return the seconds of the clock that one run of a study takes."""
+    return spread([found["wall"]["each"] for found in record["runs"][variant]]).median
+
+
+def _start(missed: Missed) -> float:
+    """Return the seconds of the clock for which the peer's processes start, of one run."""
+    alone = spread([found["wall"] for found in missed.record["start"]]).median
+    return alone * _each(missed.record, missed.variant) / _lasts(missed)
+
+
+def _lasts(missed: Missed) -> float:
+    """Return how long a process of the peer lasts; several may run at once."""
+    rounds = missed.record["runs"][missed.variant]
+    return spread([fmean(found["wall"]["measured"]) for found in rounds]).median
+
+
 _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "aim": lambda missed: missed.aim,
     "padding": lambda m: 100 * (1 - m.record["tokens"] / m.record["padded_tokens"]),
@@ -205,4 +223,8 @@ _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "beginning": lambda m: 100 * m.record["beginning_flop"] / m.record["flop"],
     "needed": lambda m: 100 * m.aim * share_of_peak(m.record, _variant(m)),
     "sft": _times_trainer,
+    "run": lambda m: _each(m.record, "smalltune"),
+    "peer_run": lambda m: _each(m.record, m.variant),
+    "start": _start,
+    "needed_run": lambda m: _each(m.record, m.variant) / m.aim,
 }

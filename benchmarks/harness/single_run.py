@@ -1,9 +1,11 @@
 """One short run in a process of its own, as scripts with Trainer and PEFT are usually written.
 
     python single_run.py METHOD FOLDER SEED OUT BATCH
+    python single_run.py
 
 Reads the rows of FOLDER, trains micro-llama, scores dev and test by the likelier label word, and
 writes the weights and scores.json to OUT. Imports nothing of smalltune but where its base lies.
+Without arguments it ends when all is imported.
 """
 
 import json
@@ -65,6 +67,8 @@ def accuracy(model: Any, tokeniser: Any, rows: list[dict[str, Any]], batch: int)
 
 def main() -> None:
     """Train, score, write."""
+    if len(sys.argv) == 1:
+        return
     method, folder, seed, out, batch = sys.argv[1:]
     where = files("smalltune") / "embedded" / "models" / "micro-llama"
     tokeniser = AutoTokenizer.from_pretrained(str(where))

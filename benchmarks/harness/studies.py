@@ -7,7 +7,8 @@ times, smalltune and peers in turn; a ratio is taken within a round. The peer is
 way, and `side_by_side` with as many processes at once as there are cores, of one thread each. All
 start from the same weights, see the same rows in the same batches, and are scored on the same
 rows; the accuracy of each seed must be the same up to `LIMITS`. The time of a larger study is
-computed from these measurements, and says so.
+computed from these measurements, and says so. `start` is what a peer's process takes to import what
+it needs, before it does anything.
 """
 
 import json
@@ -28,6 +29,8 @@ __all__ = ["Plan", "cores", "cost_of", "run_pair", "run_study", "seconds_for", "
 
 LIMITS = {"accuracy": 0.01}
 """The largest difference of a seed's accuracy on the test rows."""
+
+SINGLE_RUN = str(Path(__file__).with_name("single_run.py"))
 
 STUDY = """
 name: short
@@ -79,7 +82,10 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
         for count in plan.asked
     }
     runs = {name: [found[name] for found in rounds] for name in plan.variants}
-    return {"plan": asdict(plan), "rows": plan.rows, "runs": runs, "computed": computed}
+    start = [_run([sys.executable, SINGLE_RUN], {}) for _ in range(plan.rounds)]
+    return {
+        "plan": asdict(plan), "rows": plan.rows, "runs": runs, "computed": computed, "start": start
+    }  # fmt: skip
 
 
 def _round(plan: Plan, folder: Path, number: int) -> dict[str, Any]:
@@ -173,11 +179,10 @@ def _processes(plan: Plan, folder: Path, name: str) -> dict[str, Any]:
     """Run one process per seed; return the cost of each, and their accuracies."""
     at_once = cores() if name == "side_by_side" else 1
     threads = {"OMP_NUM_THREADS": str(1 if at_once > 1 else cores())}
-    script = str(Path(__file__).with_name("single_run.py"))
 
     def one(seed: int) -> dict[str, Any]:
         out = folder / f"{name}-{seed}"
-        command = [sys.executable, script, plan.method, str(folder), str(seed), str(out)]
+        command = [sys.executable, SINGLE_RUN, plan.method, str(folder), str(seed), str(out)]
         return _run([*command, str(plan.batch)], threads) | json.loads(
             (out / "scores.json").read_text()
         )

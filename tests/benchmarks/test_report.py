@@ -201,7 +201,24 @@ def test_every_kept_reason_speaks_of_pairs_and_variants_that_there_are():
         fit = [one for one in catalogue() if fnmatch(one.name, reason.pairs)]
         assert fit and all(any(v in one.aims for one in fit) for v in reason.variants)
         anywhere = Reason("*", reason.variants, reason.text)
-        assert all(anywhere.speaks_of(Missed("x", v, full_record(), 2.0)) for v in reason.variants)
+        record = studied() if reason.pairs.startswith("study") else full_record()
+        assert all(anywhere.speaks_of(Missed("x", v, record, 2.0)) for v in reason.variants)
+
+
+def test_the_reason_of_a_study_tells_the_start_of_processes_from_their_work():
+    text = "{run} {peer_run} {start} {needed_run}"
+    missed = [Missed("study:x", "side_by_side", studied(), 4.0)]
+    (said,) = explained(missed, [Reason("study:*", ("side_by_side",), text)])
+    assert said.strip().endswith("2 8 3 2")
+
+
+def studied():
+    """A record of short runs: two processes of 16 seconds at once, which start in 6."""
+    runs = {
+        name: [{"wall": {"each": each, "measured": [2 * each, 2 * each]}}]
+        for name, each in (("smalltune", 2.0), ("one_by_one", 12.0), ("side_by_side", 8.0))
+    }
+    return {"runs": runs, "start": [{"wall": 6.0}]}
 
 
 def full_record():
