@@ -71,16 +71,20 @@ def _step(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str, A
     clock = 0 if device == "cpu" else 1
     allocate_as("smalltune")
 
-    def once() -> tuple[float, Any]:
-        job = job_of(steps, "smalltune", base, tokeniser, segments)
-        runner_of("smalltune")(job)
-        return (job.marks[-1][clock] - job.marks[plan.warm - 1][clock]) / plan.steps, job
+    run = runner_of("smalltune")
 
-    taken = [once() for _ in range(plan.rounds)]
-    seconds = statistics.median(each for each, _ in taken)
+    def new() -> Any:
+        return job_of(steps, "smalltune", base, tokeniser, segments)
+
+    def step(job: Any) -> float:
+        run(job)
+        return float(job.marks[-1][clock] - job.marks[plan.warm - 1][clock]) / plan.steps
+
+    seconds = statistics.median(step(new()) for _ in range(plan.rounds))
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if clock else [])]
+    job = new()  # outside: it copies the base
     with profile(activities=activities) as watched:
-        once()
+        run(job)
     operators: Counter[str] = Counter()
     for event in watched.key_averages():
         own = event.self_device_time_total if clock else event.self_cpu_time_total
@@ -89,7 +93,7 @@ def _step(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str, A
     spent = {**operators, "Python and dispatch": max(0.0, seconds - sum(operators.values()))}
     total = sum(spent.values())
     parts = [{"part": name, "share": value / total} for name, value in spent.items()]
-    counting = _counting(taken[-1][1])
+    counting = _counting(job)
     return {
         "taken": seconds,
         "counting": counting / seconds,
