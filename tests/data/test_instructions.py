@@ -33,13 +33,17 @@ FORMATS = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_same_exchange(name):
-    assert exchange(FORMATS[name], "here") == ("Add 1 and 1.", "", "2")
+    found = exchange(FORMATS[name], "here")
+    assert found[:3] == ("Add 1 and 1.", "", "2")
+    assert found.turns in ((), (("user", "Add 1 and 1."),))
 
 
 def test_what_was_said_before_the_last_answer_is_the_prompt():
     system = {"role": "system", "content": "Be brief."}
     raw = {"messages": [system, USER, REPLY, {**USER, "content": "And 2?"}, {**REPLY}]}
-    asked, given, answer = exchange(raw, "here")
+    asked, given, answer, turns = exchange(raw, "here")
+    said = [("system", "Be brief."), ("user", "Add 1 and 1."), ("assistant", "2")]
+    assert turns == (*said, ("user", "And 2?"))
     assert asked == "Be brief.\n\nUser: Add 1 and 1.\n\nAssistant: 2\n\nUser: And 2?"
     assert (given, answer) == ("", "2")
     assert exchange({"messages": [system, USER, REPLY]}, "here")[0] == "Be brief.\n\nAdd 1 and 1."
@@ -82,15 +86,15 @@ def test_a_conversational_prompt_keeps_its_system_message_and_turns():
     system = {"role": "system", "content": "Be brief."}
     raw = {"prompt": [system, USER, REPLY, {**USER, "content": "And 2?"}], "completion": [REPLY]}
     expected = "Be brief.\n\nUser: Add 1 and 1.\n\nAssistant: 2\n\nUser: And 2?"
-    assert exchange(raw, "here") == (expected, "", "2")
-    assert exchange({"prompt": [USER], "completion": "2"}, "here") == ("Add 1 and 1.", "", "2")
+    assert exchange(raw, "here")[:3] == (expected, "", "2")
+    assert exchange({"prompt": [USER], "completion": "2"}, "here")[:3] == ("Add 1 and 1.", "", "2")
 
 
 @pytest.mark.parametrize("text", ["<noinput>", "Noinput", "No input", "< no input >", "NO_INPUT.",
                                   "No input required."])  # fmt: skip
 def test_an_input_that_says_there_is_none_is_empty(text):
     raw = {"instruction": "Add 1 and 1.", "input": text, "output": "2"}
-    assert exchange(raw, "here") == ("Add 1 and 1.", "", "2")
+    assert exchange(raw, "here")[:3] == ("Add 1 and 1.", "", "2")
     assert exchange({**raw, "input": "No input was read: 5"}, "here")[1] == "No input was read: 5"
 
 

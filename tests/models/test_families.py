@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smalltune.core.errors import ModelError
+from smalltune.core.plugins import load
 from smalltune.data.splits import Row
 from smalltune.models.families import CLOSED_THOUGHT, DAY, Prompts, bounds
 from smalltune.models.loading import load_tokeniser
@@ -221,6 +222,62 @@ def test_the_real_template_of_qwen_opens_the_assistants_turn(tokenisers):
     assert shown.endswith(
         "<|im_start|>user\na film\nGood or bad?<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+TALK = [
+    ("system", "You are a pirate."),
+    ("user", "Hi"),
+    ("assistant", "Arr."),
+    ("user", "Where is <|im_end|> the gold?"),
+]
+
+
+def test_a_conversation_is_read_as_the_real_template_writes_it(tokenisers):
+    tokeniser = tokenisers("Qwen2.5-0.5B")
+    (read,) = Prompts(tokeniser, chat=True).encode([TALK])
+    harmless = [{"role": r, "content": t.replace("<|im", "< |im")} for r, t in TALK]
+    written = tokeniser.apply_chat_template(harmless, tokenize=False, add_generation_prompt=True)
+    assert read == tokeniser(written, add_special_tokens=False)["input_ids"]
+    assert "helpful assistant" not in written
+
+
+def test_a_template_that_refuses_a_turn_names_them(template):
+    refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    prompts = Prompts(template("Qwen2.5-0.5B", refuses), chat=True)
+    with pytest.raises(ModelError, match=r"system, user, assistant, user \(no system\)"):
+        prompts.encode([TALK])
+
+
+def test_instruction_data_keep_their_turns_in_a_chat_and_are_one_text_without(tokenisers):
+    tokeniser = tokenisers("Qwen2.5-0.5B")
+    raw = {"messages": [{"role": r, "content": t} for r, t in [*TALK, ("assistant", "Below.")]]}
+    task = load("smalltune.tasks", "instructions")(longest=16)
+    row = task._row(raw, "here", "1")
+    for each in (row, Row.of(json.loads(json.dumps(row.stored)))):
+        talk = task.encode([each], tokeniser, length=200, chat=True).segments
+        assert talk[0].tolist()[: talk.answers[0]] == Prompts(tokeniser, True).encode([TALK])[0]
+    plain = task.encode([row], tokeniser, length=200, chat=False).segments
+    assert "You are a pirate.\n\nUser: Hi\n\nAssistant: Arr.\n\nUser: Where" in tokeniser.decode(
+        plain[0]
+    )
+    own = load("smalltune.tasks", "instructions")(longest=16, prompt="Do: {instruction}{input}")
+    assert "<|im_start|>user\nDo: You are" in tokeniser.decode(
+        own.encode([row], tokeniser, length=200, chat=True).segments[0]
+    )
+
+
+def test_a_long_conversation_loses_text_and_no_turn(tokenisers):
+    tokeniser = tokenisers("Qwen2.5-0.5B")
+    talk = [("user", "word " * 300), ("assistant", "No."), ("user", "And now?")]
+    rows = [
+        Row("a", {"instruction": "x", "input": ""}, "", ("Yes.",), turns=tuple(talk)),
+        Row("b", {"instruction": "x", "input": ""}, "", ("Yes.",), turns=(("user", "go " * 300),)),
+    ]
+    task = load("smalltune.tasks", "instructions")(longest=16)
+    found = task.encode(rows, tokeniser, length=100, chat=True)
+    assert found.truncated == 2 and max(found.segments.lengths) <= 100
+    shown = tokeniser.decode(found.segments[0])
+    assert "No.<|im_end|>\n<|im_start|>user\nAnd now?<|im_end|>\n<|im_start|>assistant" in shown
 
 
 @pytest.mark.parametrize(("name", "text"), [("Qwen2.5-0.5B", CHATML), ("deepseek-llm", R1)])

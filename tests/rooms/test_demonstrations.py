@@ -4,10 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from models.checkpoints import checkpoint
 
 from smalltune.core.plugins import load
 from smalltune.data.splits import Row
 from smalltune.kinds.demonstrations import Demonstrations, chosen
+from smalltune.models.families import Prompts
 from smalltune.models.loading import load_tokeniser
 
 
@@ -49,13 +51,39 @@ def reviews():
     return task, rows
 
 
-def behind(task, rows, tokeniser, *, k=2, seed=0, room=200):
-    answers = task.answers(tokeniser, chat=False)
-    encoded = task.encode(rows, tokeniser, length=64, chat=False).segments
+def behind(task, rows, tokeniser, *, k=2, seed=0, room=200, chat=False):
+    answers = task.answers(tokeniser, chat=chat)
+    encoded = task.encode(rows, tokeniser, length=64, chat=chat).segments
     lessons = task.training(encoded, answers)
     ends = [] if answers.names else [tokens[0] for tokens in answers.tokens]
-    shown = Demonstrations.of(lessons, k, seed, tokeniser, ends)
+    shown = Demonstrations.of(lessons, k, seed, Prompts(tokeniser, chat), ends)
     return encoded, *shown.before(encoded, room)
+
+
+def turns(*said):
+    roles = ("user", "assistant")
+    return [{"role": roles[n % 2], "content": text} for n, text in enumerate(said)]
+
+
+@pytest.mark.parametrize("kind", ["labels", "texts"])
+def test_in_a_chat_solved_items_are_turns_of_one_conversation(kind):
+    tokeniser = load_tokeniser(checkpoint("Qwen2.5-0.5B"))
+    if kind == "labels":
+        task, rows = reviews()
+        said = [(f"{row.fields['t']}\nIt is", row.label) for row in rows]
+    else:
+        task = load("smalltune.tasks", "generation")(
+            text="t", reference="s", prompt="{t}:", longest=8
+        )
+        rows = [Row(str(n), {"t": f"item {n}"}, "", (f"text {n}",)) for n in range(5)]
+        said = [(f"{row.fields['t']}:", row.references[0]) for row in rows]
+    encoded, prompts, _ = behind(task, rows, tokeniser, chat=True)
+    shots = [each for n in chosen(encoded.labels.tolist(), 2, 0) for each in said[n]]
+    for i, (asked, _) in enumerate(said):
+        written = tokeniser.apply_chat_template(
+            turns(*shots, asked), tokenize=False, add_generation_prompt=True
+        )
+        assert tokeniser.decode(prompts[i][: prompts.answers[i]]) == written
 
 
 def test_prompts_stand_behind_solved_items_with_a_blank_line_between(tokeniser):

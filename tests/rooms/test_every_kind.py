@@ -12,7 +12,9 @@ from smalltune.core.keys import file_digest
 from smalltune.core.plugins import load
 from smalltune.core.store import Store
 from smalltune.data.labels import written_label
+from smalltune.data.splits import Row
 from smalltune.engine.options import Training
+from smalltune.models.loading import load_tokeniser
 from smalltune.stages import Bench, execute
 
 COUNT = 24
@@ -123,10 +125,27 @@ def test_labels_can_be_written_and_what_is_none_is_invalid(tmp_path, tiny_folder
     assert math.isnan(values["nll"])
 
 
+def test_the_end_of_a_written_label_is_learned_and_that_of_a_chosen_one_is_not(tiny_folder):
+    options, rows = KINDS["classification"]
+    tokeniser = load_tokeniser(tiny_folder)
+    for how in ("written", "chosen"):
+        task = load("smalltune.tasks", "classification")(**options | {"answered": how})
+        answers = task.answers(tokeniser, chat=False)
+        some = [Row(str(n), {"t": row["t"]}, ("bad", "good")[n % 2]) for n, row in enumerate(rows)]
+        read = task.encode(some, tokeniser, length=64, chat=False).segments
+        lessons = task.training(read, answers)
+        ended = {int(lessons[i][-1]) == tokeniser.eos_token_id for i in range(len(some))}
+        assert ended == {how == "written"}
+        assert (task.prompt_options().get("answered") == "written") == (how == "written")
+
+
 def test_written_labels_are_known_by_whole_words_and_must_be_apart():
     words = ["no", "yes", "no idea"]
     assert [written_label(text, words) for text in ("No.", "**YES**", "no idea!", "known", "")] == [
         "no", "yes", "no idea", None, None,
+    ]  # fmt: skip
+    assert [written_label(text, words) for text in ("yes, yes", "yes no", "Yes. Or no idea?")] == [
+        "yes", None, None,
     ]  # fmt: skip
     options, _ = KINDS["classification"]
     for labels in ({"0": "a+", "1": "a-"}, {"0": ":)", "1": "b"}):
@@ -185,7 +204,7 @@ def test_options_that_came_later_are_no_part_of_a_key_while_they_are_empty():
     assert plain.decoding_options() == {}
     written = load("smalltune.tasks", "sst2")(answered="written")
     assert written.decoding_options() == {"answered": "written"}
-    assert written.prompt_options() == plain.prompt_options()
+    assert written.prompt_options() == plain.prompt_options() | {"answered": "written"}
     grouped = load("smalltune.tasks", "boolq")()
     assert grouped.data_options()["group"] == "passage"
     assert grouped.prompt_options()["uncut"] == ("question",)

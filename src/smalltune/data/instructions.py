@@ -5,17 +5,19 @@ prompt/completion   prompt, completion (or response): texts, or lists of message
 messages            messages: [{role: user, content: ...}, {role: assistant, content: ...}, ...]
 sharegpt            conversations: [{from: human, value: ...}, {from: gpt, value: ...}, ...]
 
-Of a conversation the last answer is learned, and what was said before it is the prompt. A system
-message stands before the first turn. Where several turns come before, each bears its speaker. In a
-CSV a conversation is JSON text. A row in which somebody else takes a turn, as a tool, is dropped
-and counted. An input that says that there is none ("<noinput>", "No input") is empty.
+Of a conversation the last answer is learned, and what was said before it is the prompt. A model
+that is asked in its chat template gets the turns as they are, unless a study gives a prompt of its
+own. Else they are one text: a system message stands before the first turn, and where several turns
+come before, each bears its speaker. In a CSV a conversation is JSON text. A row in which somebody
+else takes a turn, as a tool, is dropped and counted. An input that says that there is none
+("<noinput>", "No input") is empty.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from smalltune.core.errors import DataError
 from smalltune.core.plugins import nearest
@@ -23,7 +25,7 @@ from smalltune.data.cells import brief, no_text, shown
 from smalltune.data.prompted import NOTHING, Prompted
 from smalltune.data.splits import Row
 
-__all__ = ["Exchanges", "exchange"]
+__all__ = ["Exchange", "Exchanges", "exchange"]
 
 _PART = re.compile(r"\n{2,}")
 
@@ -41,8 +43,20 @@ _NO_INPUT = re.compile(
 _ANSWERS = {"instruction": ("output", "response"), "prompt": ("completion", "response")}
 _TALKS = ("messages", "conversations", "conversation")
 
-Turns = list[tuple[str, str]]
+Turns = tuple[tuple[str, str], ...]
 """Role and text of each turn, in order."""
+
+
+class Exchange(NamedTuple):
+    """An instruction, its input ("" where there is none) and the answer, which may be "".
+
+    Of a conversation the instruction is all of it in one text, and `turns` are what was said.
+    """
+
+    instruction: str
+    given: str
+    answer: str
+    turns: Turns = ()
 
 
 @dataclass(frozen=True)
@@ -69,14 +83,24 @@ class Exchanges(Prompted):
         said = exchange(raw, where)
         if isinstance(said, str):
             return said
-        instruction, given, answer = said
-        if not instruction or not answer:
+        if not said.instruction or not said.answer:
             return NOTHING
-        fields = {"instruction": instruction, "input": given}
-        return Row(self._named(raw, name), fields, "", (answer,), group=self._group_of(raw, where))
+        fields = {"instruction": said.instruction, "input": said.given}
+        group = self._group_of(raw, where)
+        return Row(
+            self._named(raw, name), fields, "", (said.answer,), group=group, turns=said.turns
+        )
 
-    def _render(self, fields: Mapping[str, str]) -> str:
-        """Return the prompt without the paragraphs that have nothing to say."""
+    def _said(self, row: Row, *, chat: bool) -> Mapping[str, str]:
+        """Return the texts of a row by name; in a chat the turns of a conversation one by one."""
+        if not chat or not row.turns or self.prompt:
+            return row.fields
+        return {f"{place} {role}": text for place, (role, text) in enumerate(row.turns)}
+
+    def _render(self, fields: Mapping[str, str]) -> Any:
+        """Return the prompt without the paragraphs that have nothing to say, or the turns."""
+        if "instruction" not in fields:
+            return tuple((name.partition(" ")[2], text) for name, text in fields.items())
         kept = []
         for part in _PART.split(self.template):
             places = self._places.findall(part)
@@ -85,8 +109,8 @@ class Exchanges(Prompted):
         return "\n\n".join(kept)
 
 
-def exchange(raw: Mapping[str, Any], where: str) -> tuple[str, str, str] | str:
-    """Return the instruction, its input ("" where there is none) and the answer of a row.
+def exchange(raw: Mapping[str, Any], where: str) -> Exchange | str:
+    """Return what is asked and answered in a row.
 
     The answer may be "", as in some rows of public data. Of a conversation in which another role
     takes part, return in words why the row is dropped. Raises DataError for another format, with
@@ -103,7 +127,7 @@ def exchange(raw: Mapping[str, Any], where: str) -> tuple[str, str, str] | str:
                 )
             given = _plain(raw, "input", where) if asked == "instruction" else ""
             given = "" if _NO_INPUT.fullmatch(given) else given
-            return _plain(raw, asked, where), given, _plain(raw, found, where)
+            return Exchange(_plain(raw, asked, where), given, _plain(raw, found, where))
     for name in _TALKS:
         if name in raw:
             return _conversation(_listed(raw[name], name, where), where)
@@ -153,8 +177,8 @@ def _listed(value: Any, column: str, where: str) -> list[Any]:
     return list(found)
 
 
-def _conversation(raw: Sequence[Any], where: str) -> tuple[str, str, str] | str:
-    turns: Turns = []
+def _conversation(raw: Sequence[Any], where: str) -> Exchange | str:
+    turns: list[tuple[str, str]] = []
     for each in raw:
         role, text = _turn(each, where)
         if role not in _ROLES:
@@ -171,7 +195,9 @@ def _conversation(raw: Sequence[Any], where: str) -> tuple[str, str, str] | str:
         asked = before[0][1]
     else:
         asked = "\n\n".join(f"{_SPOKEN[role]}: {text}" for role, text in before)
-    return "\n\n".join(part for part in (system, asked) if part), "", answer
+    first = (("system", system),) if system else ()
+    instruction = "\n\n".join(part for part in (system, asked) if part)
+    return Exchange(instruction, "", answer, (*first, *before))
 
 
 def _turn(raw: Any, where: str) -> tuple[str, str]:

@@ -77,18 +77,24 @@ def words_for(values: Sequence[str]) -> tuple[dict[str, str], bool]:
 
 
 def written_label(text: str, words: Sequence[str]) -> str | None:
-    """Return the label word that a text begins with, as whole words; None where it does with none.
+    """Return the label word that a text begins with, as whole words.
 
-    Case and punctuation do not count. Of two words the longer one counts.
+    None where it begins with none, or where it names another label too: who says "yes no" or "good
+    or bad" has not answered. Case and punctuation do not count. Of two words the longer one counts.
 
     >>> written_label("Yes, because", ["no", "yes"]), written_label("nothing", ["no", "yes"])
     ('yes', None)
+    >>> written_label("good or bad", ["bad", "good"])
     """
-    said = normal(text)
-    begins = [
-        (len(normal(word)), word) for word in words if said[: len(normal(word))] == normal(word)
-    ]
-    return max(begins, key=lambda found: found[0])[1] if begins else None
+    said, found, at = normal(text), list[str](), 0
+    bare = {normal(word): word for word in sorted(words, key=lambda word: -len(normal(word)))}
+    while at < len(said):
+        here = next((each for each in bare if said[at : at + len(each)] == each), ())
+        if at == 0 and not here:
+            return None
+        found += [bare[here]] if here else []
+        at += max(1, len(here))
+    return found[0] if len(set(found)) == 1 else None
 
 
 def _plain(value: str) -> str:

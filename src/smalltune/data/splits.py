@@ -33,7 +33,8 @@ class Row:
 
     `references` are the texts that would be a right answer, best first, where an answer is free
     text; `choices` are the texts among which the label, a letter, chooses. `group` names what the
-    item belongs to (an article, a dialogue): a group stays in one split.
+    item belongs to (an article, a dialogue): a group stays in one split. `turns` are role and text
+    of what was said before the answer, where the item is a conversation.
     """
 
     id: str
@@ -42,18 +43,21 @@ class Row:
     references: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     group: str = ""
+    turns: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Row":
         """Return the row that `stored` wrote."""
         lists = {name: tuple(stored[name]) for name in ("references", "choices") if name in stored}
-        return cls(**{**stored, **lists})
+        turns = tuple((role, text) for role, text in stored.get("turns", ()))
+        return cls(**{**stored, **lists, "turns": turns})
 
     @property
     def stored(self) -> dict[str, Any]:
         """The row as JSON; what most rows lack is left out where it is empty."""
         line = {"id": self.id, "fields": self.fields, "label": self.label}
-        more = {"references": self.references, "choices": self.choices, "group": self.group}
+        more: dict[str, Any] = {"references": self.references, "choices": self.choices}
+        more |= {"group": self.group, "turns": self.turns}
         return line | {name: value for name, value in more.items() if value}
 
     @property

@@ -38,8 +38,9 @@ class Classification(Prompted, Task):
 
     `labels` maps each value of the label column to the word that stands for it. `answered` says how
     a model answers: its label is "chosen", the likeliest of the words, or "written", what it writes
-    by itself, greedily. A text that does not begin with a label's word is then no answer: it is
-    wrong and counted by `invalid_rate`, and no label has a probability.
+    by itself, greedily. What is learned is then the word and the token that ends it. A text that
+    does not begin with a label's word, or that also names another label, is no answer: it is wrong
+    and counted by `invalid_rate`, and no label has a probability.
     """
 
     label: str = "label"
@@ -74,6 +75,11 @@ class Classification(Prompted, Task):
                 "answered: written tells words apart by letters and figures, not by case or signs, "
                 f"and so cannot tell {', '.join(words)}: give the labels other words"
             )
+
+    def prompt_options(self) -> dict[str, Any]:
+        """Return what a model reads, and how it answers where it has to learn an end."""
+        written = {"answered": self.answered} if self.answered == "written" else {}
+        return super().prompt_options() | written
 
     def decoding_options(self) -> dict[str, Any]:
         """Return how a label is written; nothing where it is chosen, as it always was."""
@@ -154,13 +160,15 @@ class Classification(Prompted, Task):
         return Encoded(segments, truncated, len(labels), np.array(lengths, dtype=np.int64))
 
     def answers(self, tokeniser: Any, *, chat: bool) -> Answers:
-        """Return the labels' words as the tokens that follow the prompt."""
-        words = tuple(self.labels.values())
-        tokens = Prompts(tokeniser, chat).answers(self._stub, words)
+        """Return the labels' words as the tokens behind the prompt, written ones with an end."""
+        words, prompts = tuple(self.labels.values()), Prompts(tokeniser, chat)
+        tokens = prompts.answers(self._stub, words)
         if len(set(tokens)) < len(tokens):
             raise StudyError(
                 f"this tokeniser cannot tell the label words apart: {', '.join(words)}"
             )
+        if self.answered == "written":
+            tokens = tuple((*each, prompts.ends[0]) for each in tokens)
         return Answers(words, tokens)
 
     # Learning and answering
@@ -197,12 +205,12 @@ class Classification(Prompted, Task):
 def _written(
     model: Any, prompts: Segments, answers: Answers, tokeniser: Any
 ) -> Iterator[dict[str, Any]]:
-    """Let a model write a few tokens more than the longest label word has."""
+    """Let a model write a few tokens more than the longest label word with its end has."""
     from smalltune.engine.generation import Decoding, generate
 
     longest = max(len(tokens) for tokens in answers.tokens) + MORE
-    end = tokeniser.eos_token_id
-    ends = [] if end is None else [int(end)]
+    learnt, eos = answers.tokens[0][-1], tokeniser.eos_token_id
+    ends = list(dict.fromkeys([learnt, *([] if eos is None else [int(eos)])]))
     for said in generate(model, prompts, Decoding(longest=longest), ends=ends):
         text = read_text(tokeniser, said.tokens, line=False)
         yield {

@@ -7,18 +7,15 @@ often (Zhao et al., 2021, found that it is). All is done on tokens, so that it s
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smalltune.engine.segments import Segments
-from smalltune.models.cutting import batch
-from smalltune.models.families import opening
+from smalltune.models.families import Prompts
 
 __all__ = ["Demonstrations", "chosen"]
 
-GAP = "\n\n"
 Tokens = NDArray[np.int32]
 
 
@@ -48,15 +45,16 @@ class Demonstrations:
 
     @classmethod
     def of(
-        cls, lessons: Segments, k: int, seed: int, tokeniser: Any, ends: Sequence[int] = ()
+        cls, lessons: Segments, k: int, seed: int, prompts: Prompts, ends: Sequence[int] = ()
     ) -> "Demonstrations":
         """Draw k of `lessons`, what a task's `training` made of train.
 
         The opening is written once and not before each item; an item's end token, one of `ends`,
-        becomes a blank line.
+        becomes a blank line, and in a chat the end of the assistant's turn and the beginning of the
+        user's next one.
         """
-        first = tuple(opening(tokeniser))
-        gap = batch(tokeniser, [GAP])[0]
+        opening, gap = prompts.frame
+        first = tuple(opening)
         items = []
         for place in chosen(lessons.labels.tolist(), k, seed):
             ids = _bare(lessons[place], first)

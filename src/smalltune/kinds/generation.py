@@ -116,13 +116,13 @@ class Generation(Prompted, Task):
         for column, text in fields.items():
             if text is not None and not isinstance(text, str):
                 raise DataError(f"{where}: {no_text(column, text)}")
-        references = self._said(raw, where)
+        references = self._answers_of(raw, where)
         if not references or not all(text and text.strip() for text in fields.values()):
             return NOTHING
         group = self._group_of(raw, where)
         return Row(self._named(raw, name), fields, "", tuple(references), group=group)
 
-    def _said(self, raw: Mapping[str, Any], where: str) -> list[str]:
+    def _answers_of(self, raw: Mapping[str, Any], where: str) -> list[str]:
         """Return the references of a row, each once, in their order."""
         said: dict[str, None] = {}
         for column in self._references:
@@ -167,7 +167,8 @@ class Generation(Prompted, Task):
         lengths: list[int] = []
         short = 0
         for few in chunks(rows, CHUNK):
-            asked, before = cutter.fit([row.fields for row in few], [row.id for row in few])
+            texts = [self._said(row, chat=chat) for row in few]
+            asked, before = cutter.fit(texts, [row.id for row in few])
             said = prompts.replies(self._stub, [row.references[0] for row in few])
             for row, ids, reply, whole in zip(few, asked, said, before, strict=True):
                 answer = [*reply, end][: self.longest]
@@ -180,6 +181,10 @@ class Generation(Prompted, Task):
         counts = {"answers_cut": short} | ({"answers_lost": sum(lost)} if self.extractive else {})
         segments = Segments.of(kept, begins, lost)
         return Encoded(segments, truncated, len(kept), np.array(lengths, dtype=np.int64), counts)
+
+    def _said(self, row: Row, *, chat: bool) -> Mapping[str, str]:
+        """Return the texts that the prompt of a row is made of, by name."""
+        return row.fields
 
     def _lost(self, row: Row, seen: str) -> bool:
         """Tell whether none of an extractive item's answers is in what is left of its prompt."""

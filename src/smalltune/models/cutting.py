@@ -23,7 +23,8 @@ Fields = Mapping[str, str]
 class Cutter:
     """Makes prompts of at most `room` tokens out of the texts of rows.
 
-    `render` puts the texts of a row into the prompt, `encode` returns the tokens of prompts. All
+    `render` puts the texts of a row into the prompt, which is a text or the turns of a
+    conversation; `encode` returns the tokens of prompts. All
     texts of a row are cut to the same number of characters, the largest that fits, so that the
     longest loses first; those named in `uncut`, as a question, stay whole. They keep their first
     characters, with `keep_end` their last ones. The number is found by bisection, and for all rows
@@ -34,8 +35,8 @@ class Cutter:
     of a text has no fewer tokens is presumed. What lies beyond is counted and not kept.
     """
 
-    render: Callable[[Fields], str]
-    encode: Callable[[list[str]], list[list[int]]]
+    render: Callable[[Fields], Any]
+    encode: Callable[[list[Any]], list[list[int]]]
     room: int
     uncut: frozenset[str] = frozenset()
     keep_end: bool = False
@@ -93,7 +94,8 @@ class Cutter:
     ) -> dict[int, list[int]]:
         """Return the prompts that were cut by looking at the words around the cut, by place."""
         names = [name for name in rows[0] if name not in self.uncut] if rows else []
-        if self.decode is None or self.keep_end or len(names) != 1:
+        alike = all(row.keys() == rows[0].keys() for row in rows)
+        if self.decode is None or self.keep_end or len(names) != 1 or not alike:
             return {}
         (name,) = names
 
@@ -164,11 +166,11 @@ class Cutter:
         return text[max(0, len(text) - most) : len(text) - start]
 
     def _encoded(self, rows: Iterable[Fields]) -> Iterator[list[int]]:
-        few: list[str] = []
+        few: list[Any] = []
         size = 0
         for fields in rows:
             few.append(self.render(fields))
-            size += len(few[-1])
+            size += sum(map(len, fields.values()))
             if size >= AT_ONCE:
                 yield from self.encode(few)
                 few, size = [], 0

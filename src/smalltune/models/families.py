@@ -15,7 +15,7 @@ documents   stand between BOS and EOS; without a BOS between two EOS; where EOS 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -25,7 +25,13 @@ from typing import Any
 from smalltune.core.errors import ModelError
 from smalltune.models.cutting import batch
 
-__all__ = ["NO_TEMPLATE", "Prompts", "bounds", "called", "opening"]
+__all__ = ["NO_TEMPLATE", "Prompts", "Said", "bounds", "called", "opening"]
+
+Said = str | Sequence[tuple[str, str]]
+"""A prompt: a text, or in a chat role and text of each turn before the answer."""
+
+GAP = "\n\n"
+"""What stands between solved items and the next one, where no template says it."""
 
 DAY = date(2024, 7, 26)
 """The day that every chat template is told: the one that Llama 3.2's takes without a clock."""
@@ -48,12 +54,15 @@ ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|en
 
 @dataclass(frozen=True)
 class Prompts:
-    """Texts as one model reads them: plain, or with `chat` as a user's turn in its template."""
+    """Texts as one model reads them: plain, or with `chat` as a user's turn in its template.
+
+    In a chat a prompt may also be a conversation, turn by turn.
+    """
 
     tokeniser: Any
     chat: bool = False
 
-    def encode(self, texts: Iterable[str]) -> list[list[int]]:
+    def encode(self, texts: Iterable[Said]) -> list[list[int]]:
         """Return the tokens of each prompt, the last of them the one before the answer.
 
         Raises ModelError when `chat` is asked of a model without a chat template.
@@ -67,7 +76,7 @@ class Prompts:
             return found
         return [ids if ids[: len(opening)] == opening else opening + ids for ids in found]
 
-    def shown(self, text: str) -> str:
+    def shown(self, text: Said) -> str:
         """Return what stands before the answer; spaces at its end go over to the answer."""
         return self._written(text).rstrip(" ")
 
@@ -99,6 +108,21 @@ class Prompts:
         for i, ids in zip(apart, alone, strict=True):
             found[i] = ids
         return found
+
+    @cached_property
+    def frame(self) -> tuple[list[int], list[int]]:
+        """The tokens before the first of several solved items, and those between two of them.
+
+        In a chat these are what the template writes before a user's first turn, and what it writes
+        from the assistant's answer to the user's next turn.
+        """
+        if not self.chat:
+            return self._opening, batch(self.tokeniser, [GAP])[0]
+        asked, answered, again = (f"{_PROBE}{n}" for n in range(3))
+        turns = (("user", asked), ("assistant", answered), ("user", again))
+        first, _, rest = self._turns(turns).partition(asked)
+        between = rest.partition(answered)[2].partition(again)[0]
+        return self._tokens(first.rstrip(" ")), self._tokens(between.rstrip(" "))
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -143,8 +167,8 @@ class Prompts:
             raise ModelError(f"{called(self.tokeniser.name_or_path)}: {NO_TEMPLATE}") from None
         return CLOCK.sub(lambda asked: repr(DAY.strftime(asked[2])), template)
 
-    def _written(self, text: str) -> str:
-        return self._turns(text) if self.chat else text
+    def _written(self, text: Said) -> str:
+        return self._turns(text) if self.chat else str(text)
 
     def _lead(self, text: str, word: str) -> str:
         """Return what stands between the prompt and a word: nothing or a space, mostly."""
@@ -159,11 +183,12 @@ class Prompts:
         lead = rest.partition(word)[0]
         return lead if lead.isspace() else ""
 
-    def _turns(self, text: str, answer: str | None = None) -> str:
+    def _turns(self, text: Said, answer: str | None = None) -> str:
         """Return a conversation as the template writes it: open for the answer, or answered."""
         from jinja2 import TemplateError
 
-        turns = [{"role": "user", "content": self._harmless(text)}]
+        said = [("user", text)] if isinstance(text, str) else text
+        turns = [{"role": role, "content": self._harmless(each)} for role, each in said]
         if answer is not None:
             turns.append({"role": "assistant", "content": answer})
         try:
@@ -179,10 +204,18 @@ class Prompts:
         except (TemplateError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelError(
-                f"{called(self.tokeniser.name_or_path)}: its chat template does not take a user's "
-                f"turn and an answer ({reason}): say `chat: false`"
+                f"{called(self.tokeniser.name_or_path)}: its chat template does not take "
+                f"{_roles(turns)} ({reason}): say `chat: false`"
             ) from None
         return OPEN_THOUGHT.sub(lambda _: CLOSED_THOUGHT, str(written))
+
+
+def _roles(turns: Sequence[Mapping[str, str]]) -> str:
+    """Return in words whose turns a conversation has."""
+    roles = [turn["role"] for turn in turns]
+    if len(roles) <= 2 and roles[0] == "user":
+        return "a user's turn and an answer"
+    return f"the turns {', '.join(roles)}"
 
 
 def bounds(tokeniser: Any) -> tuple[int, int]:

@@ -172,9 +172,11 @@ class Jobs:
         assert cell.model is not None
         locked = self.lock.models[cell.model.name]
         longest = task.task.decoding_options().get("longest", ANSWER)
+        turns = {"turns": True} if cell.model.chat else {}  # so that plain prompts keep their keys
         return {
             "options": {**task.task.data_options(), **task.task.prompt_options()},
             "chat": cell.model.chat,
+            **turns,
             "tokeniser": locked.tokeniser,
             "max_length": self._length(locked),
             "room": (locked.context or 2 * self.study.max_length) - longest,

@@ -15,6 +15,7 @@ from smalltune.engine.scoring import label_log_probs
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers
 from smalltune.kinds.demonstrations import Demonstrations
+from smalltune.models.families import Prompts
 from smalltune.stages.bench import Bench, Inputs
 
 __all__ = ["Shown", "calibrated"]
@@ -34,9 +35,11 @@ class Shown:
         pool, seed = bench.tokens(inputs, "train"), spec["seed"]
         rows = pool.take(draw(pool.labels.tolist(), spec["limit"], seed))
         lessons = self.task.training(rows, answers)
-        ends = [] if answers.names else [tokens[0] for tokens in answers.tokens]
+        written = not answers.names or getattr(self.task, "answered", "") == "written"
+        ends = [tokens[-1] for tokens in answers.tokens] if written else []
         shots = spec["method"]["options"]["shots"]
-        self.items = Demonstrations.of(lessons, shots, seed, self.tokeniser, ends)
+        prompts = Prompts(self.tokeniser, self.asked["chat"])
+        self.items = Demonstrations.of(lessons, shots, seed, prompts, ends)
         self.answers = answers
 
     def before(self, prompts: Segments) -> tuple[Segments, int]:

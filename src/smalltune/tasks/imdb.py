@@ -17,11 +17,13 @@ def _labels() -> dict[str, str]:
 class IMDb(Classification):
     """Is a whole film review positive or negative?
 
-    Dev is carved from train. Training rows that occur in test too are dropped and counted.
+    A review that is too long loses its beginning. Dev is carved from train. Training rows that
+    occur in test too are dropped and counted.
     """
 
     labels: Mapping[str, str] = field(default_factory=_labels)
     prompt: str = "{text}\nAll in all it was"
+    keep_end: bool = True
 
     hub: ClassVar[Mapping[str, str | None]] = {"stanfordnlp/imdb": None}
     splits: ClassVar[Mapping[str, str]] = {"train": "train", "test": "test"}
@@ -35,7 +37,8 @@ class IMDb(Classification):
         "reviews with middling marks were left out; 25,000 to learn from, and 25,000 to be judged "
         "on. To be chosen where long texts matter: a "
         "review has about 230 words and some have over two thousand, so a short context cuts "
-        "many, and the verdict often stands at the end. Line breaks are left in the text as HTML. "
+        "many: it keeps the end, where the verdict often stands. Line breaks are left in the text "
+        "as HTML. "
         "More than a hundred training reviews occur in the test split too; they are dropped from "
         "train."
     )
