@@ -94,6 +94,30 @@ def test_a_base_that_came_back_with_other_parts_is_loaded_anew(ref, change):
     assert bench.held() == set()
 
 
+def test_a_copy_of_a_base_is_held_only_while_the_base_is_trained(ref):
+    import gc
+
+    def copies(shape):
+        found = (each for each in gc.get_objects() if type(each) is torch.Tensor)
+        return sum(each.shape == shape for each in found)
+
+    bench = Bench()
+    with bench.base(ref, "digest", 0, changes=False) as model:
+        shape = model.get_input_embeddings().weight.shape
+    before = copies(shape)
+    with bench.base(ref, "digest", 0, changes=True):
+        assert copies(shape) == before + 1
+    assert copies(shape) == before and bench.held() == {"digest"}
+
+
+def test_of_what_seeds_draw_for_one_configuration_the_last_is_kept(tiny_config):
+    bench = Bench()
+    for seed in (0, 1):
+        with bench.base(f"config:{tiny_config}", "digest", seed, changes=False):
+            pass
+    assert bench.held() == {"digest:1"}
+
+
 def test_after_an_error_the_base_is_not_kept(ref):
     bench = Bench()
     with pytest.raises(ZeroDivisionError), bench.base(ref, "digest", 0, changes=False):

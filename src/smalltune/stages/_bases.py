@@ -13,7 +13,7 @@ COPIED = 1 / 8
 
 
 class Base:
-    """A model, its fingerprint as it was loaded, and where it is trained a copy of its tensors."""
+    """A model, its fingerprint as it was loaded, and while it is trained a copy of its tensors."""
 
     def __init__(self, model: Any):
         """Take a model as it was loaded."""
@@ -26,16 +26,19 @@ class Base:
         return fingerprint(self.model) == self._print
 
     def keep_copy(self) -> None:
-        """Copy the tensors into main memory, unless that is done or would take much of it."""
+        """Copy the tensors into main memory, unless that would take much of it."""
         tensors = self._tensors()
-        if self._copy is None and _bytes(tensors) <= COPIED * free_memory():
+        if _bytes(tensors) <= COPIED * free_memory():
             self._copy = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
 
     def put_back(self) -> bool:
-        """Give the model the tensors of the copy, frozen; return False if it cannot have them."""
+        """Give the model the tensors of the copy, frozen; return False if it cannot have them.
+
+        The copy is gone then, so that it does not count for jobs that leave the base alone.
+        """
         import torch
 
-        tensors, copy = self._tensors(), self._copy or {}
+        tensors, copy, self._copy = self._tensors(), self._copy or {}, None
         if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in copy.items()}:
             return False
         with torch.no_grad():

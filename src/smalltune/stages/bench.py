@@ -153,7 +153,7 @@ class Bench:
             raise EngineError(f"a base that is trained itself must be float32, not {form}")
         scheme = ref.partition(":")[0]
         key = f"{digest}:{seed}" if scheme == "config" else digest, dtype, quantised
-        kept = self._bases.pop(key, None) or self._load(ref, scheme, seed, dtype, quantised)
+        kept = self._taken(key, digest) or self._load(ref, scheme, seed, dtype, quantised)
         if changes:
             kept.keep_copy()
         try:
@@ -169,6 +169,16 @@ class Bench:
         self._bases[key] = kept
         while len(self._bases) > KEPT:
             self._bases.popitem(last=False)
+
+    def _taken(self, key: tuple[str, str, str], digest: str) -> Base | None:
+        """Take a base out of those that are kept.
+
+        What other seeds drew for the same configuration goes: one such base at a time is enough.
+        """
+        found = self._bases.pop(key, None)
+        for other in [each for each in self._bases if each[0].startswith(f"{digest}:")]:
+            del self._bases[other]
+        return found
 
     def _load(self, ref: str, scheme: str, seed: int, dtype: str, quantised: str) -> Base:
         import torch
