@@ -99,7 +99,7 @@ def context(
         "method_titles": [inline(method.title) for method in view.methods],
         "model_titles": [model.title for model in view.models],
         "task_titles": [task.title for task in view.tasks],
-        "measures": explained(view.metrics, bibliography),
+        "measures": explained(view, bibliography),
         "primaries": _primaries(view),
         "signatures": appendix.signature_lines(view, results),
         "asking": asking(view, trains=any(method.trains for method in view.methods)),
