@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from smalltune.analysis.results import Results
+from smalltune.paper import latex
+from smalltune.paper.asking import answering, asking
+from smalltune.paper.build import build
 from smalltune.paper.explained import explained
+
+
+def section(report, name: str) -> str:
+    return " ".join((report.folder / "sections" / f"{name}.tex").read_text().split())
 
 
 def test_accuracy_is_of_the_answer_however_it_is_found(view):
@@ -38,3 +46,37 @@ def test_a_dash_where_labels_are_written_is_explained(view):
     assert "On Reviews, a language model writes its label and gives the labels no prob" in said
     assert "a dash stands for the negative log-likelihood." in said
     assert "writes" not in explained(replace(view, tasks=(written,), models=()), ())
+
+
+def test_an_answer_that_is_too_long_is_judged_as_far_as_it_is_said_to_be(view):
+    chats = replace(view.tasks[0], answers="likelihood", options={"longest": 96})
+    study = replace(view, tasks=(chats,))
+    (said,) = asking(study, trains=False)
+    assert "as far as the tokens allowed for it reach." in said
+    assert r"counts up to \askingLongestReviews{} tokens" in answering(study, chats)
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ("likelihood", "the answer with its end is longer than the tokens allowed, and is judged"),
+        ("text", "the first reference with its end is longer than what the model may write."),
+    ],
+)
+def test_test_rows_with_answers_that_are_too_long_are_counted(
+    view, results, tmp_path, answers, said, monkeypatch
+):
+    read = Results.token_facts
+
+    def counted(self, task, model):
+        found = read(self, task, model)
+        splits = {split: {**facts, "answers_cut": 3} for split, facts in found.splits.items()}
+        return replace(found, splits=splits)
+
+    monkeypatch.setattr(Results, "token_facts", counted)
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    task = replace(view.tasks[0], answers=answers, options={"longest": 24})
+    text = section(build(replace(view, tasks=(task,)), results, tmp_path / "paper"), "data")
+    start = r"In \tokensAnswersCutTestReviews{} of the test rows"
+    assert f"{start} {said}" in text.replace(",{}", ",")
+    assert r"In \tokensAnswersCutTrainReviews{} of the training rows" in text
