@@ -124,6 +124,15 @@ def test_rouge_is_the_mean_of_the_packages_f_in_the_best_reference(kind):
     assert value(kind, texts, gold(references)) == pytest.approx(np.mean(best))
 
 
+@pytest.mark.parametrize("text", ["привет мир", "今天", "É", "Straße", "до 7", "the end"])
+@pytest.mark.parametrize("kind", ["rouge1", "rougeL", "rougeLsum", "chrf", "token_f1"])
+def test_a_metric_says_of_which_references_it_can_count_nothing(kind, text):
+    found = value(kind, [text], gold([[text]]))
+    assert bool(METRICS[kind].blind_to([text])) == (found == 0)
+    assert not METRICS[kind].blind_to([text, "one word"])
+    assert not METRICS[kind].blind_to([])
+
+
 def test_worked_examples_of_rouge():
     # Lin (2004): reference "police killed the gunman"; the second text keeps no order.
     asked = gold([["police killed the gunman"]])

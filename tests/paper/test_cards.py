@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from smalltune.data.remarks import remarks
 from smalltune.paper import latex
 from smalltune.paper.build import build
 from smalltune.paper.cards import MOST, card_tables
@@ -14,7 +15,7 @@ from smalltune.paper.figures import lengths
 from smalltune.paper.naming import Names
 from smalltune.paper.numbers import Numbers
 from smalltune.paper.readme import readme
-from smalltune.paper.remarked import note_counts, note_text
+from smalltune.paper.remarked import KEPT, note_counts, note_text
 from smalltune.paper.trace import trace
 
 SAID = {
@@ -84,6 +85,17 @@ def test_every_number_of_a_note_is_a_macro_that_leads_to_its_artifact(
     for name in macros:
         assert trace(folder, name, results.store).origins[0].stage == "prepare"
     assert r"\noteOneCountOneReviews{} train rows" in note and "; dev holds" in note
+    data = " ".join((folder / "sections" / "data.tex").read_text().split()).replace(",{}", ",")
+    kept = "train rows are a part of a test row, word for word, and were kept."
+    assert rf"Besides, \noteOneCountOneReviews{{}} {kept}" in data and "dev holds" not in data
+
+
+def test_the_text_finds_what_the_preparation_says_of_rows_that_were_kept(view):
+    told = remarks({"train": [], "dev": [], "test": []}, ["bad"], parts=True)
+    notes = {"notes": ["dev holds 41 rows", *told]}
+    said = note_text(notes, ["bad"], Names(view), "t", saying=KEPT)
+    assert told[-1].endswith(KEPT) and said.endswith(KEPT)
+    assert said.count("\\note") == 1 and "ThreeCountOneT" in said
 
 
 @pytest.mark.parametrize(

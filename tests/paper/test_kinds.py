@@ -131,6 +131,7 @@ def test_a_task_without_labels_is_not_said_to_have_any(mixed):
     stories = text[text.index("\\paragraph{Stories.}") : text.index("\\begin{table")]
     assert "labels" not in stories and "most frequent" not in stories
     assert "\\referencesEachTestStories{} references on average" in stories
+    assert "equal ones counted once" in stories
     card = section(mixed, "appendix").split("Data card of Stories")[1].split("\\end{table")[0]
     assert "Most frequent label" not in card and "References per row, mean" in card
 

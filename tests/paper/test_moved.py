@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from smalltune.analysis.intervals import estimates
 from smalltune.analysis.results import read
 from smalltune.paper.build import build
+from smalltune.paper.moved import add_difference, side
+from smalltune.paper.numbers import Numbers
 from smalltune.paper.view import MethodView
 
 
@@ -57,3 +60,16 @@ def test_a_change_for_the_worse_is_said_to_be_one(described):
 def test_declared_contrasts_leave_no_room_for_others(described):
     report = described(0.95, 0.5, contrasts=[{"a": "lora", "b": "full"}])
     assert "moved" not in (report.folder / "numbers.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("low", "printed", "lies"),
+    [(-0.0003, "$-$0.0 to $+$3.9", "on"), (0.0003, "$+$0.0 to $+$3.9", "good")],
+)
+def test_the_digits_of_an_interval_show_on_which_side_of_zero_it_ends(
+    view, results, low, printed, lies
+):
+    accuracy = view.metric("accuracy")
+    at, numbers = replace(estimates(results, "test")[0], low=low, high=0.0386), Numbers()
+    add_difference(numbers, "moved", at, accuracy, "a difference")
+    assert (numbers["movedInterval"].text, side(at, accuracy.better)) == (printed, lies)

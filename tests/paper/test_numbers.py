@@ -28,6 +28,11 @@ def test_a_macro_name_holds_letters_only_and_spells_digits():
         (rounding.difference(0.0123, percent=True), "$+$1.2"),
         (rounding.difference(-0.0123, percent=True), "$-$1.2"),
         (rounding.difference(-0.0001, percent=True), "0.0"),
+        (rounding.bound(-0.0123, percent=True), "$-$1.2"),
+        (rounding.bound(-0.0003, percent=True), "$-$0.0"),
+        (rounding.bound(0.0003, percent=True), "$+$0.0"),
+        (rounding.bound(-0.0003, percent=False), "$-$0.000"),
+        (rounding.bound(0.0, percent=True), "0.0"),
         (rounding.p_value(2 / 64), "0.031"),
         (rounding.p_value(0.0004), r"$<$\,0.001"),
         (rounding.p_value(0.0502), "0.0502"),
@@ -50,6 +55,10 @@ def test_there_is_one_rounding(printed: object, text: object):
 )
 def test_undefined_is_a_dash_and_never_zero(function):
     assert function(float("nan")) == function(None) == "--"
+
+
+def test_an_end_that_is_not_defined_has_no_sign():
+    assert rounding.bound(float("nan"), percent=True) == rounding.bound(None, percent=True) == "--"
 
 
 def test_a_dash_has_no_unit_and_is_null_in_json():

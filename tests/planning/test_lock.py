@@ -245,6 +245,42 @@ def test_a_column_that_is_not_there_is_known_before_anything_runs(bureau, kind, 
     assert "\n" not in found
 
 
+@pytest.mark.parametrize(
+    ("answers", "metrics", "refused"),
+    [
+        (("привет мир", "до свидания"), ["rougeL", "chrf", "rouge1"], "rougeL, rouge1"),
+        (("привет мир", "до свидания"), ["chrf", "token_f1", "exact_match", "bleu"], ""),
+        (("привет мир", "до 7"), ["rougeL"], ""),
+        (("今天天气很好。", "ÉÈ"), ["rougeL"], "rougeL"),
+    ],
+)
+def test_a_metric_that_can_count_nothing_in_the_references_is_refused(
+    bureau, answers, metrics, refused
+):
+    for role in ("train", "dev", "test"):
+        lines = [f"{role} {n},{answer}\n" for n, answer in enumerate(answers)]
+        (bureau.folder / "data" / f"{role}.csv").write_text("text,said\n" + "".join(lines))
+    entry = {
+        "kind": "generation",
+        "files": {role: f"data/{role}.csv" for role in ("train", "dev", "test")},
+        "reference": "said",
+        "metrics": metrics,
+    }
+    start, end = bureau.text.index("  own:"), bureau.text.index("methods:")
+    bureau.text = f"{bureau.text[:start]}  own: {json.dumps(entry)}\n{bureau.text[end:]}"
+    bureau.text = bureau.text.partition("contrasts:")[0].replace(
+        "floor: {method: fake.reader,", "x: {method: zero_shot,"
+    )
+    if not refused:
+        assert "own" in lock_in_force(bureau.read())[0].tasks
+        return
+    assert refusal(bureau) == (
+        f"study.yaml:6: {bureau.folder / 'data/test.csv'}: the references of the first 2 test rows "
+        f"hold nothing that {refused} can count. ROUGE counts the letters a to z and digits alone: "
+        "name chrf, exact_match or token_f1 under `metrics`"
+    )
+
+
 def test_running_text_with_a_test_file_and_no_dev_file_is_refused_with_its_line(bureau):
     files = {role: f"data/{role}.csv" for role in ("train", "test")}
     entry = {"kind": "language_modelling", "files": files}

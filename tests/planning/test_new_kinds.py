@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from smalltune.data.profile import profile
 from smalltune.planning.guessing import guess
+from smalltune.planning.locking import lock_in_force
 from smalltune.planning.reading import read_study
 
 LONG = "this is what somebody wrote about the matter at some length, number"
@@ -150,6 +151,20 @@ def test_a_study_of_summaries_is_written_planned_and_its_rows_are_parted(tmp_pat
         "plan", "studies/mine", "--json", "--no-forecast", "--store", str(tmp_path / "store")
     )
     assert json.loads(done.stdout)["states"]["missing"] == 1 + 6 + 6
+
+
+def test_answers_in_another_script_are_scored_by_what_can_count_them():
+    table("news.jsonl", 40, article=LONG, summary=lambda n: "мир " * (n + 1))
+    study = written("--data", "news.jsonl", "--yes")
+    assert study.primary == "chrf" and "rougeL" not in study.metrics
+    assert study.tasks[0].scored_by == ("chrf", "invalid_rate", "unended_rate")
+    assert lock_in_force(study)[0].tasks.keys() == {"news"}
+
+
+def test_answers_that_stand_in_the_text_are_judged_as_such():
+    table("asked.jsonl", 40, context=lambda n: f"{LONG} {n}", answer=lambda n: f"number {n}")
+    study = written("--data", "asked.jsonl", "--text", "context", "--target", "answer")
+    assert study.tasks[0].task.extractive and study.primary == "token_f1"
 
 
 def test_columns_that_are_named_decide_over_what_they_hold():

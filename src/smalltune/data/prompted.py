@@ -103,6 +103,17 @@ class Prompted(ABC):
                 break
         return first
 
+    def first_rows(self, files: Sequence[Path], role: str, most: int) -> list[Row]:
+        """Return the first rows of a role's first file, without those that are dropped."""
+        found: list[Row] = []
+        for number, (where, raw) in enumerate(read_rows(files[0]), 1):
+            self._check_columns(raw, where)
+            row = self._row(raw, where, f"{role}-{number}")
+            found += [] if isinstance(row, str) else [row]
+            if len(found) == most:
+                break
+        return found
+
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Read the files; drop train and dev rows that would leak; carve what has no file.
 

@@ -121,6 +121,10 @@ class Task(ABC):
         Raises DataError where a column is missing or holds what the task cannot read.
         """
 
+    def first_rows(self, files: Sequence[Path], role: str, most: int) -> list[Row]:
+        """Return the first rows of a role that are not dropped; none where rows need no look."""
+        return []
+
     @abstractmethod
     def split(self, files: Mapping[str, Sequence[Path]]) -> Splits:
         """Return the splits made from the data files: role to its files, in order.

@@ -5,6 +5,7 @@ stemmed (Porter). For ROUGE-Lsum a line is a sentence, so a text in one line is 
 several references the one with the highest F counts.
 """
 
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 __all__ = ["VERSION", "Rouge", "f_measures", "signature"]
 
 VERSION = 1
+_COUNTED = re.compile("[a-z0-9]")
 
 
 def f_measures(
@@ -52,6 +54,16 @@ class Rouge:
     def items(cls, texts: Sequence[str], gold: Sequence[Any]) -> NDArray[np.float64]:
         """Return [items, 1]: F in the best reference."""
         return f_measures(cls.name, texts, [one.required() for one in gold])[:, None]
+
+    @staticmethod
+    def blind_to(references: Sequence[str]) -> str:
+        """Return what to do where no text has a letter a to z or a digit; F would be 0 for all."""
+        if not references or any(_COUNTED.search(text.lower()) for text in references):
+            return ""
+        return (
+            "ROUGE counts the letters a to z and digits alone: name chrf, exact_match or token_f1 "
+            "under `metrics`"
+        )
 
     @classmethod
     def signature(cls, gold: Sequence[Any]) -> str:

@@ -137,6 +137,11 @@ class Metric(ABC):
         """Return the library and the options that made the value; "" where none but this did."""
         return ""
 
+    @staticmethod
+    def blind_to(references: Sequence[str]) -> str:
+        """Return why the metric finds nothing in any of these texts, and what to do; mostly ""."""
+        return ""
+
 
 class LabelMetric(Metric):
     """A metric that judges how labels were weighed."""

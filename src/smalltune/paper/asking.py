@@ -69,16 +69,17 @@ _ASKED: Mapping[str, str] = {
     "choices": "sees a prompt, and the choices are compared by their log-likelihoods after it",
     "text": "sees a prompt and writes its answer",
     "likelihood": "sees a prompt and writes nothing: it is judged by the log-likelihood of the "
-    "answer in the data, with the token that ends it",
+    "answer in the data, with the token that ends it, as far as the tokens allowed for it reach",
     "running text": "sees no prompt: it predicts each token of a text from those before it, within "
     "pieces that fit its context",
 }
 
 
 def answering(view: StudyView, task: TaskView) -> Tex:
-    """Return what follows a task's prompt: the label words, or how an answer is found."""
+    """Return what follows a task's prompt: the label words, or how an answer is found or cut."""
     found: dict[str, Callable[[StudyView, TaskView], str]] = {
         "labels": _labels, "written labels": _labels, "choices": _choices, "text": _text,
+        "likelihood": _likelihood,
     }  # fmt: skip
     return Tex(found[task.answers](view, task) if task.answers in found else "")
 
@@ -129,6 +130,13 @@ def _text(view: StudyView, task: TaskView) -> str:
     return (
         f"and the answer is written {search}. It ends with the end token{stop}, or after "
         f"{number('longest')} tokens; blanks around it are dropped. {which}"
+    )
+
+
+def _likelihood(view: StudyView, task: TaskView) -> str:
+    return (
+        rf"and an answer with its end counts up to \{_name(view, task, 'longest')}{{}} tokens; "
+        "of a longer one the rest and the end are left out."
     )
 
 

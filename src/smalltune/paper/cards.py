@@ -12,11 +12,11 @@ from smalltune.paper.counts import PAIRS, SPLITS, data_facts, label_names
 from smalltune.paper.escape import Tex, escape, link
 from smalltune.paper.naming import Names, heading
 from smalltune.paper.numbers import Numbers, macro_name
-from smalltune.paper.remarked import note_text
+from smalltune.paper.remarked import KEPT, note_text
 from smalltune.paper.tables import cell, floating, table, tabular
 from smalltune.paper.view import StudyView, TaskView
 
-__all__ = ["card_name", "card_tables", "data_table"]
+__all__ = ["card_name", "card_tables", "data_table", "dropped_rows", "kept_rows"]
 
 MOST = 8
 """Labels that a card lists; of more only the most frequent ones."""
@@ -56,6 +56,19 @@ def data_table(view: StudyView, numbers: Numbers) -> Tex:
 def card_name(task: str) -> str:
     """Return the name of a task's card, for `\\ref{tab:...}`."""
     return f"card-{macro_name(task)}"
+
+
+def dropped_rows(names: Names, results: Results, task: str) -> Tex:
+    """Return why rows were left out, with their numbers, or nothing where none were."""
+    reasons = [r for r, count in data_facts(results, task).get("dropped", {}).items() if count]
+    macros = [rf"\{names.of('dropped', reason, task=task)}{{}}" for reason in reasons]
+    return Tex("; ".join(f"{escape(r)}: {m}" for r, m in zip(reasons, macros, strict=True)))
+
+
+def kept_rows(names: Names, results: Results, task: TaskView) -> Tex:
+    """Return what the card notes of train rows that resemble others and were kept, or nothing."""
+    facts = data_facts(results, task.name)
+    return note_text(facts, task.labels.values(), names, task.name, saying=KEPT)
 
 
 def card_tables(

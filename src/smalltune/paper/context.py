@@ -12,7 +12,6 @@ from smalltune.paper.answers import Answers, answer_tables, one_sided
 from smalltune.paper.asking import answering, asking, cut
 from smalltune.paper.categories import category_tables
 from smalltune.paper.claims import Claim
-from smalltune.paper.counts import data_facts
 from smalltune.paper.elsewhere import Elsewhere, elsewhere_sentences, elsewhere_table
 from smalltune.paper.escape import Tex, escape, identifier, link
 from smalltune.paper.examples import example_tables
@@ -100,7 +99,7 @@ def context(
         "method_titles": [inline(method.title) for method in view.methods],
         "model_titles": [model.title for model in view.models],
         "task_titles": [task.title for task in view.tasks],
-        "measures": explained(view.metrics, bibliography),
+        "measures": explained(view, bibliography),
         "primaries": _primaries(view),
         "signatures": appendix.signature_lines(view, results),
         "asking": asking(view, trains=any(method.trains for method in view.methods)),
@@ -116,7 +115,8 @@ def context(
         "device": str(made.get("device") or "").upper(),
         "software": _software(view, made),
         "mixtures": appendix.mixture_lines(results),
-        "dropped": lambda task: _dropped(names, results, task),
+        "dropped": lambda task: cards.dropped_rows(names, results, task),
+        "kept": lambda task: cards.kept_rows(names, results, task),
         "card": lambda task: Tex(cards.card_name(task)),
         "one_sided": one_sided(view, answers),
         "moved": moved_sentences(view, moves),
@@ -234,13 +234,6 @@ def _software(view: StudyView, made: Mapping[str, Any]) -> Tex:
     packages = made.get("packages") or view.environment
     listed = [f"{name} {packages[name]}" for name in SOFTWARE if name in packages]
     return enumerate_words(listed or ["the packages of the lock"])
-
-
-def _dropped(names: Names, results: Results, task: str) -> Tex:
-    """Return why rows were left out, with their numbers, or nothing where none were."""
-    reasons = [r for r, count in data_facts(results, task).get("dropped", {}).items() if count]
-    macros = [rf"\{names.of('dropped', reason, task=task)}{{}}" for reason in reasons]
-    return Tex("; ".join(f"{escape(r)}: {m}" for r, m in zip(reasons, macros, strict=True)))
 
 
 def _plain(text: str) -> Tex:

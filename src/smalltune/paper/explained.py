@@ -1,20 +1,22 @@
 r"""Explained: what each measure of the paper is, in one sentence with the works behind it.
 
-A measure of one's own, from outside of the package, is named and not explained.
+Where a measure judges probabilities, it is said of which numbers these are, and where there are
+none. A measure of one's own, from outside of the package, is named and not explained.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.naming import inline
-from smalltune.paper.view import MetricView
+from smalltune.paper.naming import enumerate_words, inline
+from smalltune.paper.view import MetricView, StudyView, TaskView
 
 __all__ = ["CITED", "explained"]
 
 _ROUGE = "with the words stemmed and the best of several references"
 _CALIBRATION = "over bins that hold equally many items"
 _TEXTS = {
-    "accuracy": "Accuracy is the share of items whose most likely label is the right one.",
+    "accuracy": "Accuracy is the share of items whose answer is the right one; what is no answer "
+    "counts as wrong.",
     "macro_f1": "Macro-F1 is the mean of the labels' F1 scores, each label counting the same.",
     "micro_f1": "Micro-F1 is the F1 score of all labels' decisions together.",
     "matthews": "The Matthews correlation is that of gold and predicted labels; zero is chance.",
@@ -76,10 +78,58 @@ CITED = {
 }
 """The works that a measure is due to, by its name."""
 
+WEIGHED = ("nll", "ece", "ece_scaled", "brier")
+"""Measures that judge the probabilities of labels or choices."""
 
-def explained(metrics: Sequence[MetricView], known: Collection[str]) -> Tex:
+
+def explained(view: StudyView, known: Collection[str]) -> Tex:
     """Return a sentence for each measure; `known` are the keys of works that can be cited."""
-    return Tex(" ".join(_sentence(metric, known) for metric in metrics))
+    said = [_sentence(metric, known) for metric in view.metrics]
+    return Tex(" ".join([*said, *_of_choices(view), *_of_written(view)]))
+
+
+def _of_choices(view: StudyView) -> Iterator[str]:
+    """Yield where probabilities are not those by which the answer is chosen."""
+    tasks = [task for task in _asked(view, "choices") if _divided(task)]
+    if tasks:
+        yield (
+            f"On {_titles(tasks)}, the probability that a language model gives a choice (for "
+            f"{_weighed(view, tasks)}) comes from the summed log-likelihoods as they are, "
+            "normalised over the choices; its answer is chosen by these divided by a length, and "
+            "need not be the most probable choice."
+        )
+
+
+def _of_written(view: StudyView) -> Iterator[str]:
+    """Yield where there are no probabilities, since a label is written and not weighed."""
+    tasks = _asked(view, "written labels")
+    if tasks:
+        yield (
+            f"On {_titles(tasks)}, a language model writes its label and gives the labels no "
+            f"probabilities: a dash stands for {_weighed(view, tasks)}."
+        )
+
+
+def _asked(view: StudyView, answers: str) -> list[TaskView]:
+    """Return the tasks that models answer so and whose measures judge probabilities."""
+    found = [task for task in view.tasks if task.answers == answers and view.models]
+    return [task for task in found if any(m.name in WEIGHED for m in view.metrics_of(task.name))]
+
+
+def _divided(task: TaskView) -> bool:
+    """Tell whether the choices' texts are compared after a division by a length."""
+    return "{choices}" not in task.prompt and task.decoding.get("normalise", "none") != "none"
+
+
+def _weighed(view: StudyView, tasks: Iterable[TaskView]) -> Tex:
+    """Return the measures of probabilities that some of the tasks have."""
+    used = {metric.name for task in tasks for metric in view.metrics_of(task.name)}
+    named = [m for m in view.metrics if m.name in used and m.name in WEIGHED]
+    return enumerate_words(f"the {inline(metric.title)}" for metric in named)
+
+
+def _titles(tasks: Iterable[TaskView]) -> Tex:
+    return enumerate_words(task.title for task in tasks)
 
 
 def _sentence(metric: MetricView, known: Collection[str]) -> str:

@@ -121,13 +121,12 @@ def _contrast(view: StudyView, one: Contrast, results: Results, numbers: Numbers
             Number(contrast_name(view, one, *name), value, text, said, unit, one.keys, trials)
         )
 
-    def shown(value: float) -> str:
-        return rounding.difference(value, percent=metric.percent)
-
-    add(at.value, shown(at.value), what, "difference", unit=unit)
-    add(at.low, shown(at.low), f"lower end of the interval of: {what}", "difference", "low")
-    add(at.high, shown(at.high), f"upper end of the interval of: {what}", "difference", "high")
-    span = interval_text(shown(at.low), shown(at.high))
+    mean = rounding.difference(at.value, percent=metric.percent)
+    low, high = (rounding.bound(end, percent=metric.percent) for end in (at.low, at.high))
+    add(at.value, mean, what, "difference", unit=unit)
+    add(at.low, low, f"lower end of the interval of: {what}", "difference", "low")
+    add(at.high, high, f"upper end of the interval of: {what}", "difference", "high")
+    span = interval_text(low, high)
     how = _how(at)
     add([at.low, at.high], span, f"95 % {how}, of: {what}", "difference", "interval", unit=unit)
     ps = {

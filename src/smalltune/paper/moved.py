@@ -145,10 +145,8 @@ def add_difference(
     numbers: Numbers, name: str, at: Estimate, metric: MetricView, what: str
 ) -> None:
     """Add a difference and, with `Interval` behind its name, its interval."""
-    low, value, high = (
-        rounding.difference(number, percent=metric.percent)
-        for number in (at.low, at.value, at.high)
-    )
+    low, high = (rounding.bound(end, percent=metric.percent) for end in (at.low, at.high))
+    value = rounding.difference(at.value, percent=metric.percent)
     unit = "points" if metric.percent else ""
     numbers.add(Number(name, at.value, value, what, unit, at.keys))
     said, both = f"95 % interval of: {what}", [at.low, at.high]

@@ -11,7 +11,10 @@ from typing import Any
 from smalltune.paper.escape import Tex, escape
 from smalltune.paper.naming import Names
 
-__all__ = ["note_counts", "note_text"]
+__all__ = ["KEPT", "note_counts", "note_text"]
+
+KEPT = "were kept"
+"""What a note says of rows that other preparations might have dropped."""
 
 LONGEST = 600  # letters of a note
 NUMBER = r"(?<![\w.])(?<![^\W\d]-)(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|\.\d)"  # not SST-2
@@ -31,10 +34,17 @@ def note_counts(
             yield _words(place, nth), float(digits) if "." in digits else int(digits), note
 
 
-def note_text(facts: Mapping[str, Any], labels: Iterable[str], names: Names, task: str) -> Tex:
-    """Return the notes as LaTeX in which each number is its macro; no notes are no text."""
+def note_text(
+    facts: Mapping[str, Any], labels: Iterable[str], names: Names, task: str, *, saying: str = ""
+) -> Tex:
+    """Return the notes as LaTeX in which each number is its macro; no notes are no text.
+
+    Only those that say `saying` are told.
+    """
     known, said = tuple(labels), []
     for place, note in enumerate(_notes(facts), 1):
+        if saying not in note:
+            continue
         text, end = "", 0
         for nth, found in enumerate(_numbers(note, known), 1):
             text += _spaced(note[end : found.start()])

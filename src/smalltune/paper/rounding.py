@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any
 
 __all__ = [
-    "DASH", "count", "difference", "duration", "energy", "mean", "megabytes", "millions",
+    "DASH", "bound", "count", "difference", "duration", "energy", "mean", "megabytes", "millions",
     "p_value", "quoted", "ratio", "score", "setting",
 ]  # fmt: skip
 
@@ -21,6 +21,7 @@ CI = r"95\,\% interval"
 RULE = (
     "Shares are printed in percent with one decimal, differences of shares in percentage points "
     "with one decimal, other metrics with three decimals or, from ten on, four digits in all, "
+    "the ends of a difference's interval with their sign also where they round to zero, "
     "exact p-values with three decimals "
     "(four where three would round to the level of the test), durations with one decimal, "
     "ratios with two."
@@ -55,6 +56,18 @@ def difference(value: float, *, percent: bool) -> str:
     """Return a difference of two values with its sign; what rounds to zero has none."""
     text = score(value, percent=percent)
     return text if text.startswith("$") or not float(text) else f"$+${text}"
+
+
+@_dash
+def bound(value: float, *, percent: bool) -> str:
+    """Return an end of a difference's interval; what rounds to zero keeps the sign of its side.
+
+    So the digits show what the text says: an interval from `-0.0` holds zero, one from `+0.0` not.
+    """
+    text = difference(value, percent=percent)
+    if text.startswith("$") or not value:
+        return text
+    return f"${'-' if value < 0 else '+'}${text}"
 
 
 @_dash

@@ -51,17 +51,22 @@ ABOUT: Final = {
     "test": "Test and dev are drawn from the file, the same rows for every method and seed.",
     "held_out": "This share of the documents is dev, and as much test: which, their words decide.",
     "dev": "Dev is drawn from train; what repeats a dev or test row leaves train.",
+    "metrics": "The usual ones without those that count nothing in these answers.",
 }
 """What stands above an option in the study file."""
 
 
 @dataclass(frozen=True)
 class OpenTask:
-    """A task's options as the study file shall have them, what they part, and remarks."""
+    """A task's options as the study file shall have them, what they part, and remarks.
+
+    `metrics` are those that score it, the one to judge it by first.
+    """
 
     options: Mapping[str, Any]
     splits: Splits
     notes: list[str] = field(default_factory=list)
+    metrics: tuple[str, ...] = ()
 
     @property
     def lines(self) -> str:
@@ -100,7 +105,17 @@ def open_task(files: Mapping[str, Path], columns: Columns) -> OpenTask:
     notes = [*_dropped(splits), *splits.notes]
     if "test" in absent:
         notes.insert(0, f"test is {len(splits.test)} rows of the table, drawn by a seed")
-    return OpenTask(options, splits, notes)
+    usual = load("smalltune.tasks", columns.kind)(**options).usual_metrics
+    metrics = _counting(usual, splits)
+    if metrics != usual:
+        options |= {"metrics": list(metrics)}
+    return OpenTask(options, splits, notes, metrics)
+
+
+def _counting(metrics: Sequence[str], splits: Splits) -> tuple[str, ...]:
+    """Return the metrics without those that find nothing in any reference of test."""
+    texts = [text for row in splits.test for text in row.references]
+    return tuple(name for name in metrics if not load("smalltune.metrics", name).blind_to(texts))
 
 
 def _running_text(files: Mapping[str, Path], columns: Columns) -> OpenTask:

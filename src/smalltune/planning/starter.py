@@ -69,7 +69,8 @@ def open_study(name: str, own: Own) -> Written:
     tasks = OPEN.format(task=task, kind=kind, files=_files(places), options=found.lines)
     plugin = load("smalltune.tasks", kind)
     floors = ("majority",) if kind == "multiple_choice" else ()
-    file = _write(folder, task=task, tasks=tasks, floors=floors, primary=plugin.metrics[0])
+    primary = (found.metrics or plugin.metrics)[0]
+    file = _write(folder, task=task, tasks=tasks, floors=floors, primary=primary)
     return Written(file, notes=found.notes)
 
 

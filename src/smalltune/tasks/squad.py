@@ -54,9 +54,10 @@ class SQuAD(Generation):
     about: ClassVar[str] = (
         "Questions that crowd workers asked about paragraphs of Wikipedia, each answered by some "
         "words of the paragraph; 87,599 to learn from, and 10,570 of 48 articles to be judged on, "
-        "these with three answers or more. To be chosen for reading and copying: the answer is "
-        "short, stands in the text, and can be judged without doubt, by exact match and by the "
-        "words in common. The questions were written with the paragraph in sight and share its "
-        "words, so that overlap finds many answers. A model that writes is not bound to the "
-        "passage, and its text is judged as it is. Every question has an answer here."
+        "these with three answers or more, of which equal ones count once. To be chosen for "
+        "reading and copying: the answer is short, stands in the text, and can be judged without "
+        "doubt, by exact match and by the words in common. The questions were written with the "
+        "paragraph in sight and share its words, so that overlap finds many answers. A model that "
+        "writes is not bound to the passage, and its text is judged as it is. Every question has "
+        "an answer here."
     )
