@@ -221,11 +221,15 @@ def studied():
     return {"runs": runs, "start": [{"wall": 6.0}]}
 
 
+PEERS = ("sft", "lm_eval", "lm_eval_batched", "generate_sorted")
+
+
 def full_record():
     """A record that has what any reason may ask for."""
-    more = {name: run(12.0, 12.0) for name in ("sft", "lm_eval", "lm_eval_batched")}
+    more = {name: run(12.0, 12.0) for name in PEERS}
     kept = {"rows": 32, "plain_flop": 6e9, "beginning_flop": 2e8}
-    return sized(**kept) | {"runs": {**TRAINED["runs"], **more}}
+    record = sized(**kept) | {"runs": {**TRAINED["runs"], **more}}
+    return record | {"plan": {**record["plan"], "steps": 2}}
 
 
 def test_pairs_that_other_code_measured_are_named():
