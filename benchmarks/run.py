@@ -77,7 +77,7 @@ def agreement(asked: argparse.Namespace) -> str | None:
 
 def run_all(pairs: list[Any], results: Any, asked: argparse.Namespace) -> list[str]:
     """Measure what is not finished; return the names of those that failed."""
-    gpu, failed, todo, now = _has_gpu(), [], [], _packages()
+    gpu, failed, todo, now = _has_gpu(), [], [], _place()
     for pair in pairs:
         if asked.again or not results.finished(pair.name, pair.setting, now):
             todo += [] if pair.needs and not gpu else [pair]
@@ -174,10 +174,12 @@ def _record_of(pair: Any) -> Path:
     return LOGS / f"{pair.name.replace(':', '-')}.json"
 
 
-def _packages() -> dict[str, str]:
-    from harness.machine import packages
+def _place() -> dict[str, Any]:
+    """Return packages and processor: with others a pair is measured again."""
+    from harness.machine import describe
 
-    return packages()
+    here = describe(1)
+    return {"packages": here["packages"], **{k: here["machine"][k] for k in ("cpu", "cores")}}
 
 
 def _has_gpu() -> bool:

@@ -223,7 +223,6 @@ _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "beginning": lambda m: 100 * m.record["beginning_flop"] / m.record["flop"],
     "needed": lambda m: 100 * m.aim * share_of_peak(m.record, _variant(m)),
     "sft": _times_trainer,
-    "step_tokens": lambda m: m.record["tokens"] / m.record["plan"]["steps"],
     "run": lambda m: _each(m.record, "smalltune"),
     "peer_run": lambda m: _each(m.record, m.variant),
     "start": _start,

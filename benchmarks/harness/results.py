@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,24 @@ class Results:
         if path.is_file():
             self.pairs = json.loads(path.read_text())["pairs"]
 
-    def finished(self, name: str, setting: dict[str, Any], packages: dict[str, str]) -> bool:
-        """Tell whether a pair was measured as it stands now, with these packages.
+    def finished(self, name: str, setting: dict[str, Any], place: Mapping[str, Any]) -> bool:
+        """Tell whether a pair was measured as it stands now, in this place.
 
-        One that failed was not. One of another commit was: a commit may touch anything, and the
-        report names it.
+        `place` has the packages and, where it matters, the machine as a record describes them. A
+        pair that failed was not measured. One of another commit was: a commit may touch anything,
+        and the report names it.
         """
         record = self.pairs.get(name, {})
-        with_it = record.get("machine", {}).get("packages")
-        return record.get("setting") == setting and with_it == packages and "failed" not in record
+        there = record.get("machine", {})
+        there = {**there.get("machine", {}), **there}
+        same = all(there.get(what) == value for what, value in place.items())
+        return record.get("setting") == setting and same and "failed" not in record
 
     def keep(self, name: str, record: dict[str, Any]) -> None:
-        """Put a record in and write the file."""
+        """Put a record in and write the file; one that failed does not replace one that did not."""
+        before = self.pairs.get(name)
+        if "failed" in record and before and "failed" not in before:
+            return
         self.pairs[name] = record
         write_whole(self.path, {"pairs": self.pairs})
 

@@ -48,13 +48,22 @@ def test_shapes_for_a_gpu_say_so():
 def test_a_finished_pair_stays_finished_until_its_plan_changes(tmp_path):
     first, second = catalogue()[:2]
     results = Results(tmp_path / "results.json")
-    known = {"torch": "2"}
-    results.keep(first.name, {"setting": first.setting, "machine": {"packages": known}})
+    known = {"packages": {"torch": "2"}, "cpu": "one", "cores": 2}
+    machine = {"packages": {"torch": "2"}, "machine": {"cpu": "one", "cores": 2}}
+    results.keep(first.name, {"setting": first.setting, "machine": machine})
     read = Results(tmp_path / "results.json")
     assert read.finished(first.name, first.setting, known)
     assert not read.finished(first.name, second.setting, known)
     assert not read.finished(second.name, second.setting, known)
-    assert not read.finished(first.name, first.setting, {"torch": "3"})
+    for other in ({"packages": {"torch": "3"}}, {"cpu": "another"}, {"cores": 4}):
+        assert not read.finished(first.name, first.setting, known | other)
+
+
+def test_a_failure_does_not_replace_what_was_measured(tmp_path):
+    results = Results(tmp_path / "results.json")
+    for record in ({"failed": "first"}, {"measured": 1}, {"failed": "stopped"}):
+        results.keep("a", record)
+    assert Results(tmp_path / "results.json").pairs["a"] == {"measured": 1}
 
 
 def test_a_pair_that_failed_is_not_finished(tmp_path):

@@ -31,7 +31,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "HERE", tmp_path / "benchmarks")
     monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(module, "_has_gpu", lambda: False)
-    monkeypatch.setattr(module, "_packages", lambda: {"torch": "2"})
+    monkeypatch.setattr(module, "_place", lambda: {"packages": {"torch": "2"}})
     monkeypatch.setattr(sys, "argv", ["run.py"])
     return module
 
@@ -67,7 +67,7 @@ def test_a_second_run_measures_only_what_is_not_finished(run, tmp_path, capsys):
 
 def test_a_pair_is_measured_again_with_other_packages(run, tmp_path, capsys, monkeypatch):
     run.run_all(pairs("train:a"), Results(tmp_path / "results.json"), ASKED)
-    monkeypatch.setattr(run, "_packages", lambda: {"torch": "3"})
+    monkeypatch.setattr(run, "_place", lambda: {"packages": {"torch": "3"}})
     run.run_all(pairs("train:a"), Results(tmp_path / "results.json"), ASKED)
     assert capsys.readouterr().out.count("1 of 1 pairs to measure") == 2
 
