@@ -18,7 +18,7 @@ from smalltune.engine.options import Training
 from smalltune.engine.segments import Segments
 from smalltune.stages._fitted import fitted, lessons
 from smalltune.stages._sampled import evenly, sampled
-from smalltune.stages._timed import Took, timed, written
+from smalltune.stages._timed import Took, drawn_out, timed, written
 from smalltune.stages.bench import Bench, Inputs
 from smalltune.stages.merge import merge
 from smalltune.stages.predict import predict
@@ -152,7 +152,7 @@ class Asked:
         judged = took.phase("judge")
         return {
             "once": read.seconds + took.seconds - judged - took.step * steps,
-            "step": _drawn_out(timings, mean),
+            "step": drawn_out(timings, mean),
             "judge": judged * self._dev_share() if judged else 0.0,
             "rows": len(self.data),
             "trained": facts["trainable_parameters"],
@@ -290,15 +290,6 @@ class Asked:
             "bytes": took.record,
             "item_bytes": written(into, "scores.jsonl") / rows,
         }
-
-
-def _drawn_out(timings: list[tuple[float, float]], tokens: float) -> float:
-    """Return the seconds of a step of so many tokens from (tokens, seconds) of one or two sizes."""
-    fed, seconds = timings[-1]
-    slope = seconds / fed
-    if len(timings) > 1 and fed > timings[0][0] and seconds > timings[0][1]:
-        slope = (seconds - timings[0][1]) / (fed - timings[0][0])
-    return seconds + slope * (tokens - fed)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from smalltune.core.blocks import return_free_blocks
 from smalltune.core.provenance import Meter
 from smalltune.stages.bench import Bench
 
-__all__ = ["Took", "timed", "written"]
+__all__ = ["Took", "drawn_out", "timed", "written"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,12 @@ def timed(bench: Bench, call: Callable[[], Any]) -> Took:
 def written(folder: Path, name: str = "*") -> int:
     """Return the bytes of the files in a folder whose names match."""
     return sum(path.stat().st_size for path in folder.rglob(name) if path.is_file())
+
+
+def drawn_out(timings: list[tuple[float, float]], tokens: float) -> float:
+    """Return the seconds of a step of so many tokens from (tokens, seconds) of one or two sizes."""
+    fed, seconds = timings[-1]
+    slope = seconds / fed
+    if len(timings) > 1 and fed > timings[0][0] and seconds > timings[0][1]:
+        slope = (seconds - timings[0][1]) / (fed - timings[0][0])
+    return seconds + slope * (tokens - fed)
