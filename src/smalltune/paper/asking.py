@@ -19,7 +19,8 @@ COUNTED = {
 }
 LEARNED = {
     "labels": "the same prompt and the loss of the right label word",
-    "written labels": "the same prompt and the loss of the right label word after it",
+    "written labels": "the same prompt and the loss of the right label word after it and of the "
+    "token that ends it",
     "choices": "the same prompt and the loss of the right choice after it",
     "text": "the same prompt and the loss of a reference after it and of the token that ends it",
     "likelihood": "the same prompt and the loss of the answer after it and of the token that ends "
@@ -65,7 +66,7 @@ _ASKED: Mapping[str, str] = {
     "labels": "sees a prompt and is judged by the log-likelihood of the label words after it, "
     "normalised over these words alone",
     "written labels": "sees a prompt and writes, greedily; what it writes is a label only where it "
-    "begins with that label's word, and no answer otherwise",
+    "begins with that label's word and names no other label, and no answer otherwise",
     "choices": "sees a prompt, and the choices are compared by their log-likelihoods after it",
     "text": "sees a prompt and writes its answer",
     "likelihood": "sees a prompt and writes nothing: it is judged by the log-likelihood of the "
