@@ -340,3 +340,13 @@ def test_a_start_that_two_trials_share_is_forecast_once(linked):
     assert found.total.seconds == pytest.approx(6 * 100 + 4 * 5 + 2 * 10 + 5)
     one = found.trials["tiny/second/own/0"]
     assert one.seconds == pytest.approx(100 + 10 + 100 + 5)
+
+
+def test_a_tuned_start_that_comes_later_in_the_study_is_told_of_too(linked):
+    first = "  first: {method: fake.merger, on: orders, tasks: own}\n"
+    tuned = first.replace("}", ", tune: {learning_rate: [0.1, 0.2]}}")
+    linked.replace(first, "")
+    linked.replace("  alone:", tuned + "  alone:")
+    found = told(linked)["tiny/second/own"]
+    dev = {teller for label, teller in found.items() if label.startswith("predict tiny/first/")}
+    assert dev == {"measure tiny/first/orders"}

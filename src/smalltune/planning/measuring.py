@@ -105,7 +105,10 @@ class _Tellers:
         """Return what tells about the jobs of a cell's trials, by their keys."""
         plan, found = self.planner.jobs, dict[str, Job]()
         tasks = [cell.task, plan.learned(cell), *(plan.names[name] for name in cell.task.also)]
-        asked = {plan.prepare(task.name).key: task for task in tasks}
+        asked = {(cell.method.method, plan.prepare(task.name).key): (cell, task) for task in tasks}
+        for each in self._chain(cell):  # a start is asked on dev too, where it is tuned
+            task = plan.learned(each)
+            asked.setdefault((each.method.method, plan.prepare(task.name).key), (each, task))
         learnt = {self._learns(each): each for each in reversed([*self._chain(cell)])}
         for job in jobs:
             training = job.inputs["weights"] if job.stage == "merge" else job
@@ -114,8 +117,9 @@ class _Tellers:
                 who = learnt[way]
                 found[job.key] = self._measure(who, plan.learned(who))
             else:
-                task = asked[job.inputs["data"].key]
-                found[job.key] = self._measure(cell, task)
+                said = job.inputs.get("predictions", job)
+                who, task = asked[said.spec["method"]["name"], job.inputs["data"].key]
+                found[job.key] = self._measure(who, task)
         return found
 
     def _chain(self, cell: Cell) -> Iterator[Cell]:
