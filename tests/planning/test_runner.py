@@ -7,7 +7,7 @@ import pytest
 
 from smalltune.backends import News
 from smalltune.core.claims import claim
-from smalltune.core.errors import StoreError
+from smalltune.core.errors import StoreError, StudyError
 from smalltune.planning.locking import lock_in_force
 from smalltune.planning.planner import plan
 from smalltune.planning.status import STATES, record, status, tally
@@ -34,6 +34,19 @@ def test_a_run_runs_each_job_once_and_a_second_run_runs_none(go, here):
     again = go()
     assert again.nothing and here.stages() == []
     assert again.stored == set(report.done)
+
+
+def test_the_look_ahead_comes_when_workers_may_start_and_before_any_job(go, here):
+    told = []
+    here.expect = lambda jobs, largest: told.append(len(jobs))
+
+    def refuse():
+        assert told == [20] and here.ran == []
+        raise StudyError("rank 17 is too large")
+
+    with pytest.raises(StudyError, match="rank 17"):
+        go(check=refuse)
+    assert here.ran == []
 
 
 def test_weights_go_once_everything_that_reads_them_is_stored(go, here, store):

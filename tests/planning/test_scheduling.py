@@ -71,7 +71,7 @@ class Simulated(Local):
         self.log: list[tuple[float, float, Job]] = []
         self._running, self._number = [], itertools.count()
 
-    def _start(self, number, *, warm=False):
+    def _start(self, number, *, warm=None):
         self._slots[number] = Slot()
         return self._slots[number]
 
@@ -462,6 +462,17 @@ def test_workers_start_before_their_first_job_only_when_models_will_keep_them_bu
         assert len(backend.processes) == 2
     finally:
         backend.close()
+
+
+def test_a_worker_is_told_what_the_methods_to_come_import(store, monkeypatch):
+    warmed = []
+    monkeypatch.setattr(Local, "_start", lambda self, number, *, warm: warmed.append(warm))
+    whole = [job(model="a", seed=n) for n in range(2)]
+    thin = [Job("train", 1, {**each.spec, "method": {"name": "lora"}}) for each in whole]
+    full = [Job("train", 1, {**each.spec, "method": {"name": "full"}}) for each in whole]
+    for jobs in (full, thin):
+        Local(store, workers=1).expect(jobs, 1)
+    assert warmed == [[], ["peft"]]
 
 
 def test_an_idle_worker_imports_and_a_job_that_waits_goes_first(monkeypatch):

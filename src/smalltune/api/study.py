@@ -145,12 +145,14 @@ class Study:
         stages = ["prepare", "tokens", "train", "predict"]
         if until is not None and until not in stages:
             raise StudyError(f"no stage {until!r} to run until. {nearest(until, stages)}")
-        lock, _ = self.locked, self.checked
+        lock = self.locked
         place = backend or Local(
             self.store, workers=workers, threads=threads, checkpoint_seconds=checkpoint_seconds
         )
         try:
-            return run(self.spec, lock, self.store, place, tell, until=until)
+            return run(
+                self.spec, lock, self.store, place, tell, until=until, check=lambda: self.checked
+            )
         finally:
             if backend is None:
                 place.close()

@@ -122,8 +122,8 @@ def run(
     from smalltune.cli.live import watch
 
     one = open_study(study, store, changes)
-    remarks = one.checked
-    _warn(one.warnings, remarks)
+    one.locked  # noqa: B018 - its warnings come before the run
+    _warn(one.warnings, ())
     with watch(quiet=json) as tell:
         report = one.run(
             workers=workers,
@@ -132,6 +132,7 @@ def run(
             until=until,
             tell=tell,
         )
+    _warn((), one.checked)
     if json:
         print_json(report.record())
     else:
@@ -250,7 +251,7 @@ def doctor(store: StoreAt = None, json: AsJson = False) -> bool:
     return all(finding.ok or not finding.needed for finding in findings)
 
 
-def _warn(warnings: list[str], remarks: Sequence[str]) -> None:
+def _warn(warnings: Sequence[str], remarks: Sequence[str]) -> None:
     for warning in warnings:
         say(f"note: {warning} (`smalltune lock STUDY` takes the present state)")
     for remark in remarks:

@@ -57,6 +57,9 @@ class Method(ABC):
     needs: ClassVar[Mapping[str, str]] = {}
     """Packages that smalltune does not need itself, and the extra that installs each."""
 
+    imports: ClassVar[tuple[str, ...]] = ()
+    """What its training imports besides PyTorch and Transformers; workers do so in good time."""
+
     uses_model: ClassVar[bool]
     uses_rows: ClassVar[bool]
     trains: ClassVar[bool]

@@ -21,6 +21,8 @@ MISTAKEN = ("gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
 class PeftLayers(Gradient):
     """Puts PEFT's layers into the base, takes them out again, and stores them as PEFT does."""
 
+    imports: ClassVar[tuple[str, ...]] = ("peft",)
+
     @abstractmethod
     def config(self, model: Any) -> Any:
         """Return PEFT's configuration for this model; raises MethodError where it does not fit."""

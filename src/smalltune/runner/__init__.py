@@ -4,6 +4,7 @@ It plans, runs, and plans again until no tuning answer changes the plan (see `pl
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from smalltune.backends import Backend
 from smalltune.core.errors import StudyError
@@ -34,10 +35,14 @@ def run(
     tell: Callable[[Event], None] = lambda event: None,
     *,
     until: str | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> Report:
     """Run every job of the study that is not stored, tuning first; failed ones are tried again.
 
     With `until`, only as far as that stage: `prepare`, `tokens`, `train` or `predict`.
+
+    `check` looks ahead and raises what is to end the run before it begins; the workers that models
+    will need start meanwhile.
 
     What missing jobs need of the hub is fetched first; what cannot be had ends the run before it
     begins, and so does a base that this machine's memory does not hold. A failed job stops only
@@ -62,8 +67,8 @@ def run(
         keep = study.keep_weights
         wanted = missing(goals(now, keep_weights=keep, until=until), store, keep_weights=keep)
         _refuse(wanted.values(), lock, backend)
-        fetch(wanted.values(), lock, lambda what: tell(Event("fetch", info={"what": what})))
-        Pass(now, store, backend, report, tell, estimates, keep_weights=keep, until=until).go()
+        one = Pass(now, store, backend, report, tell, estimates, keep_weights=keep, until=until)
+        one.go(partial(_ready, check, wanted.values(), lock, tell))
         if not unanswered:
             break
     return report
@@ -73,6 +78,14 @@ def _refuse(jobs: Iterable[Job], lock: Lock, backend: Backend) -> None:
     """Raise StudyError where a job's weights alone are beyond the memory, before any of them."""
     if backend.memory is not None and (found := unfit(jobs, lock, backend.memory)):
         raise StudyError("\n".join(dict.fromkeys(found.values())))
+
+
+def _ready(
+    check: Callable[[], object], jobs: Iterable[Job], lock: Lock, tell: Callable[[Event], None]
+) -> None:
+    """Look ahead, then fetch what the jobs need of the hub."""
+    check()
+    fetch(jobs, lock, lambda what: tell(Event("fetch", info={"what": what})))
 
 
 def _told(

@@ -57,9 +57,11 @@ class Pass:
         self.starts: Counter[str] = Counter()
         self.learned, self.since = False, 0
 
-    def go(self) -> None:
-        """Run until nothing is left that can run."""
-        self._begin()
+    def go(self, ready: Callable[[], object] = lambda: None) -> None:
+        """Run until nothing is left that can run; `ready` ends before the first job starts."""
+        stored = self._begin()
+        ready()  # meanwhile workers start
+        self._tell_plan(stored)
         try:
             self._start()
             while self.running or self.elsewhere:
@@ -75,8 +77,8 @@ class Pass:
         self.weights.drop()
         self.report.blocked = [job.label for job in self.queue.waiting.values()]
 
-    def _begin(self) -> None:
-        """Find out what is missing, and tell the backend and the caller."""
+    def _begin(self) -> int:
+        """Find out what is missing and tell the backend; return how many jobs are stored."""
         stored = [job for job in self.plan.jobs() if self.store.known(job.key)]
         ended = {*self.report.done, *self.report.found}
         self.report.stored |= {job.key for job in stored} - ended
@@ -84,9 +86,13 @@ class Pass:
         self._look()
         coming = list(self.queue.waiting.values())
         self.backend.expect(coming, max(map(self.estimates.bytes, coming), default=0))
+        return len(stored)
+
+    def _tell_plan(self, stored: int) -> None:
+        """Tell the caller what is to come."""
         info = {
-            "missing": coming,
-            "stored": len(stored),
+            "missing": list(self.queue.waiting.values()),
+            "stored": stored,
             "trials": len(self.plan.trials),
             "workers": self.backend.workers,
         }

@@ -16,6 +16,7 @@ from smalltune.backends import WORKER_BYTES, Backend, News, reads
 from smalltune.backends.local.machine import cores, gpus
 from smalltune.backends.local.process import Process
 from smalltune.core.job import Job
+from smalltune.core.plugins import load
 from smalltune.core.provenance import environment
 from smalltune.core.store import Store
 from smalltune.engine.memory import free_memory, whole_memory
@@ -90,7 +91,7 @@ class Local(Backend):
         models = sum("model" in job.spec and "weights" not in job.inputs for job in jobs)
         for number in range(min(self.workers, models) if models > 1 else 0):
             if self._slots[number] is None:
-                self._start(number, warm=True)
+                self._start(number, warm=_imports(jobs))
 
     @property
     def room(self) -> int:
@@ -155,7 +156,8 @@ class Local(Backend):
         del self._slots[self.workers :]
         self._slots += [None] * (self.workers - len(self._slots))
 
-    def _start(self, number: int, *, warm: bool = False) -> Process:
+    def _start(self, number: int, *, warm: Sequence[str] | None = None) -> Process:
+        """Start a worker; with `warm` it imports PyTorch and these until it gets a job."""
         visible = {"CUDA_VISIBLE_DEVICES": self.gpus[number % len(self.gpus)]} if self.gpus else {}
         slot = Process({**self._setup, "warm": warm}, self._threads, visible)
         self._selector.register(slot.pipe, selectors.EVENT_READ, slot)
@@ -177,6 +179,13 @@ class Local(Backend):
         reason, details = slot.cause(), slot.last_words()
         slot.forget()
         return [News("failed", key, {"reason": reason, "details": details}) for key in slot.jobs]
+
+
+def _imports(jobs: Sequence[Job]) -> list[str]:
+    """Return what the methods of these jobs import besides PyTorch and Transformers."""
+    names = dict.fromkeys(job.spec["method"]["name"] for job in jobs if "method" in job.spec)
+    kinds = [load("smalltune.methods", name) for name in names]
+    return list(dict.fromkeys(module for kind in kinds for module in getattr(kind, "imports", ())))
 
 
 def _worth(job: Job, held: Set[str]) -> int:

@@ -50,7 +50,7 @@ def main() -> None:
     from smalltune.stages import Bench
 
     bench = Bench(**setup["bench"])
-    cold = list(HEAVY) if setup["warm"] else []
+    cold = [*HEAVY, *setup["warm"]] if setup["warm"] is not None else []
     with os.fdopen(pipe, "w", buffering=1, encoding="utf-8") as news:
         worker = _Worker(Store(setup["store"]), bench, news)
         while True:
