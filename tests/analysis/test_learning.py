@@ -106,6 +106,13 @@ def test_without_the_base_or_from_other_weights_nothing_is_known(made):
     assert [one.status for one in made.results().learning] == ["failed", "unknown"]
 
 
+def test_what_only_puts_something_before_the_text_is_held_against_the_base_too(made):
+    made.data(GOLD)
+    add(made, "zero_shot", None, rows=weighed(0.5, 0.5, 0.5), trains=False)
+    add(made, "prefix_tuning", 0, rows=weighed(0.1, 0.1, 0.1))
+    assert [one.status for one in made.results().learning] == ["failed"]
+
+
 def test_a_text_whose_reference_was_not_asked_for_is_unknown(made):
     made.data(GOLD)
     text = [{"id": f"dev-{i}", "text": "so", "predicted": "so"} for i in range(3)]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from smalltune.paper import naming
 from smalltune.paper.build import build
 
 
@@ -43,6 +44,16 @@ def test_a_single_run_that_gives_one_label_is_told_though_the_others_give_both(
     assert numbers["oneLabelRunsLoraReviews"]["printed"] == "2 of 6"
     assert numbers["topAnswerLoraReviews"]["value"] < 0.98
     assert numbers["oneLabelRunsFullReviews"]["value"] == 0
+
+
+def test_many_that_give_one_label_are_told_of_together(view, shelf, tmp_path, monkeypatch):
+    for seed in range(6):
+        shelf.add("full", seed, 2, "micro")
+        shelf.add("lora", seed, 2, "micro")
+    monkeypatch.setattr(naming, "MANY", 1)
+    text = section(build(view, shelf.results(), tmp_path / "paper"), "results")
+    together = "always give the answer ``positive'': full fine-{}tuning and LoRA; such scores"
+    assert together in text and "of the test rows of" not in text
 
 
 def test_where_no_method_does_nothing_is_said(built):

@@ -1,5 +1,6 @@
 """Claims: the statistics choose the words, and no macro says more."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 
 from smalltune.analysis.contrasts import BETTER, EQUIVALENT, UNDECIDED, WORSE, Contrast
 from smalltune.core.errors import LatexError
+from smalltune.paper import naming
 from smalltune.paper.build import build
 from smalltune.paper.claims import VERDICTS, claims
 from smalltune.paper.facts import add_facts
+from smalltune.paper.floors import add_floors
 from smalltune.paper.measures import add_contrasts, add_scores
 from smalltune.paper.numbers import Numbers, plain
 
@@ -27,8 +30,9 @@ def sentences(view, results) -> dict[str, tuple[str, str]]:
     numbers = Numbers()
     add_facts(view, results, numbers)
     scores = add_scores(view, results, numbers)
-    made = claims(view, add_contrasts(view, results, numbers), scores, numbers)
-    return {c.name: (c.verdict, plain(c.sentence, numbers._printed)) for c in made}
+    made = claims(view, add_contrasts(view, results, numbers), numbers)
+    floors = [one.claim for one in add_floors(view, scores, numbers)]
+    return {c.name: (c.verdict, plain(c.sentence, numbers._printed)) for c in (*made, *floors)}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,22 @@ def test_a_method_is_held_against_majority_by_its_whole_interval(view, make_resu
     assert verdict == "better" and "lies above the majority baseline of" in sentence
     verdict, sentence = found["claimFullAgainstMajorityReviews"]
     assert verdict == "unclear" and "does not exclude the majority baseline" in sentence
+
+
+def test_of_many_methods_one_sentence_says_how_they_lie_to_majority(
+    view, make_results, tmp_path, monkeypatch
+):
+    results = make_results(tmp_path / "store", lora=0.9, full=0.45)
+    few = (build(view, results, tmp_path / "few").folder / "sections" / "results.tex").read_text()
+    assert r"\claimLoraAgainstMajorityReviews" in few and r"\floorsReviews" not in few
+    monkeypatch.setattr(naming, "MANY", 1)
+    folder = build(view, results, tmp_path / "many").folder
+    many = (folder / "sections" / "results.tex").read_text()
+    assert r"\floorsReviews" in many and r"\claimLoraAgainstMajorityReviews" not in many
+    number = json.loads((folder / "numbers.json").read_text())["floorsReviews"]
+    assert number["value"] == {"full": "unclear", "lora": "better"}
+    said = "interval lies above it for LoRA; it does not exclude it for full fine-tuning."
+    assert number["printed"].endswith(said)
 
 
 def test_an_assertion_that_the_data_do_not_carry_stops_the_build(view, make_results, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from smalltune.analysis.intervals import estimates
 from smalltune.analysis.results import read
+from smalltune.paper import moved
 from smalltune.paper.build import build
 from smalltune.paper.moved import add_difference, side
 from smalltune.paper.numbers import Numbers
@@ -55,6 +56,18 @@ def test_a_change_for_the_worse_is_said_to_be_one(described):
     report = described(0.05, 0.5)
     numbers = json.loads((report.folder / "numbers.json").read_text())
     assert "lies on the bad side of zero for Reviews." in numbers["movedTasksFull"]["printed"]
+
+
+def test_of_many_methods_the_sentence_is_of_the_task(described, monkeypatch):
+    monkeypatch.setattr(moved, "MANY", 1)
+    report = described(0.95, 0.5)
+    results = section(report, "results")
+    assert results.count(r"\movedMethodsReviews") == 1 and r"\movedTasksFull" not in results
+    said = json.loads((report.folder / "numbers.json").read_text())["movedMethodsReviews"]
+    assert said["value"] == {"full": "good", "lora": "on"}
+    lies = "lies on the good side of zero for full fine-tuning; it holds zero for LoRA."
+    assert said["printed"].endswith(lies)
+    assert results.index("Full fine-{}tuning & Accuracy") < results.index("LoRA & Accuracy")
 
 
 def test_declared_contrasts_leave_no_room_for_others(described):

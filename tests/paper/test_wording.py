@@ -167,7 +167,7 @@ def test_a_method_that_draws_all_weights_anew_is_not_said_to_start_from_a_base(
     view, results, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(latex, "find_engine", lambda: None)
-    scratch = replace(view.methods[1], title="From scratch", starts_at_base=False)
+    scratch = replace(view.methods[1], title="From scratch", keeps_base=False)
     methods = (view.methods[0], scratch, view.methods[2])
     report = build(replace(view, methods=methods), results, tmp_path / "paper")
     said = "From scratch takes only the architecture and the tokeniser; its weights are drawn anew"

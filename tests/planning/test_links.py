@@ -222,6 +222,12 @@ def test_a_chain_of_three_is_planned(linked):
     assert chain(train) == ["prepare own", "prepare own", "prepare orders"]
 
 
+def test_a_front_of_virtual_tokens_may_start_after_another_method(linked):
+    new = "{method: prompt_tuning, tasks: own, after: first}"
+    linked.replace("{method: fake.trainer, tasks: own}", new)
+    assert linked.read() is not None
+
+
 # What is refused
 
 WRONG = [

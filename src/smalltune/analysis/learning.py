@@ -2,9 +2,9 @@
 
 The loss is how unlikely the right answers of dev are: of labels and choices the mean of their
 negative log-probability in nats per item, of texts the nats per token of the reference. For texts
-that a model writes it is measured where the study says `dev_loss: true`. A trial that starts at the
-base and does not end below it has not learned and is marked as failed; one that gets more items
-right all the same has learned to be too sure, and is marked as that.
+that a model writes it is measured where the study says `dev_loss: true`. A trial that keeps what
+the base has learned and does not end below it has not learned and is marked as failed; one that
+gets more items right all the same has learned to be too sure, and is marked as that.
 """
 
 import math
@@ -29,7 +29,7 @@ class Learned:
 
     `right` and `base_right` are the shares of dev's items answered right, where labels are weighed.
     `status` is LEARNED, FAILED or OVERSURE (with the reason), or UNKNOWN: a loss is not stored, the
-    study does not ask the base as it is, or the method does not start at it.
+    study does not ask the base as it is, or the method draws its weights anew.
     """
 
     trial: str
@@ -70,8 +70,8 @@ def learned(store: Store, trials: Sequence[TrialRecord]) -> tuple[Learned, ...]:
 def _learned(store: Store, trial: TrialRecord, base: _Dev) -> Learned:
     own = _dev(store, trial)
     name = _asked(store, trial).get("name")
-    starts = bool(name) and getattr(load("smalltune.methods", str(name)), "starts_at_base", True)
-    known = starts and own.key and base.key and not math.isnan(base.loss)
+    kept = bool(name) and getattr(load("smalltune.methods", str(name)), "keeps_base", True)
+    known = kept and own.key and base.key and not math.isnan(base.loss)
     status, reason = _judged(own, base) if known else (UNKNOWN, "")
     return Learned(
         trial=trial.id,

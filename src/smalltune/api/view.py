@@ -135,7 +135,7 @@ def _method(method: MethodSpec) -> MethodView:
         trains=kind.trains,
         uses_model=kind.uses_model,
         uses_rows=kind.uses_rows,
-        starts_at_base=getattr(kind, "starts_at_base", True),
+        keeps_base=getattr(kind, "keeps_base", True),
         draws=bool(getattr(kind, "draws", False) or method.after),
         on=method.on,
         after=method.after,

@@ -144,8 +144,8 @@ class Gradient(Method):
 
     `training` holds the method's own defaults for the engine's options, such as its learning
     rate. `changes_base` says that the base's own weights are trained, `trains_all` that all of
-    them are, `starts_at_base` that the first forward is the base's, `searched` in which ranges its
-    own options matter.
+    them are, `keeps_base` that training goes on from the weights of the base, `starts_at_base` that
+    the first forward is the base's, `searched` in which ranges its own options matter.
     """
 
     uses_model = True
@@ -155,6 +155,7 @@ class Gradient(Method):
     answers = "any"
     changes_base: ClassVar[bool] = False
     trains_all: ClassVar[bool] = False
+    keeps_base: ClassVar[bool] = True
     starts_at_base: ClassVar[bool] = True
     searched: ClassVar[Mapping[str, Range]] = {}
     training: ClassVar[Mapping[str, Any]] = {}

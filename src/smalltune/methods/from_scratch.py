@@ -17,6 +17,7 @@ class FromScratch(WholeModel):
     learning rate than trained ones: give it its own.
     """
 
+    keeps_base: ClassVar[bool] = False
     starts_at_base: ClassVar[bool] = False
     training: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
     title: ClassVar[str] = "From scratch"

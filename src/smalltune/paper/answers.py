@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from smalltune.analysis.records import Scored
 from smalltune.analysis.results import Results
 from smalltune.paper import rounding
-from smalltune.paper.claims import FLOOR
 from smalltune.paper.counts import label_names
 from smalltune.paper.escape import Tex, escape
-from smalltune.paper.naming import Names, inline
+from smalltune.paper.floors import FLOOR
+from smalltune.paper.naming import Names, grouped, inline
 from smalltune.paper.numbers import Number, Numbers
 from smalltune.paper.tables import cell, table
+from smalltune.paper.tuning_words import places
 from smalltune.paper.view import StudyView, TaskView
 
 __all__ = ["ALWAYS", "Answers", "add_answers", "answer_tables", "one_sided"]
@@ -122,31 +123,52 @@ def _always(run: Scored) -> str:
 
 
 def one_sided(view: StudyView, answers: Sequence[Answers]) -> tuple[Tex, ...]:
-    """Return a sentence for each method that (nearly) always gives the same label, in some run.
+    """Return what is said of methods that (nearly) always give the same label, in some run.
 
-    The majority baseline is left out: it does so by definition.
+    A sentence each or, where these are many, one for each task and answer. The majority baseline is
+    left out: it does so by definition.
     """
-    said = []
-    for one in answers:
-        method = view.method(one.method)
-        who = f"{escape(inline(method.title))}{_model(view, one)}"
-        where = escape(view.task(one.task).title)
-        if method.method == FLOOR or not (one.always or one.shares[one.top] >= ALWAYS):
-            continue
-        if one.shares[one.top] < ALWAYS:
-            labels = " or ".join(map(_quoted, dict.fromkeys(one.always)))
-            gives = rf"gives (nearly) every item the same answer in \{one.runs}{{}} runs"
-            what = "whose scores tell little more than how frequent that label is"
-            said.append(Tex(rf"On {where}, {who} {gives} ({labels}), {what}."))
-            continue
-        what = (
-            "gives no valid answer."
-            if one.top == INVALID
-            else f"answers {_quoted(one.top)}, so that its score tells little more than how "
-            "frequent that label is."
-        )
-        said.append(Tex(rf"On \{one.name}{{}} of the test rows of {where}, {who} {what}"))
-    return tuple(said)
+    found = [
+        one
+        for one in answers
+        if view.method(one.method).method != FLOOR and (one.always or one.shares[one.top] >= ALWAYS)
+    ]
+    if groups := grouped(found, lambda one: (one.task, _gives(one))):
+        return tuple(_together(view, task, gives, own) for (task, gives), own in groups.items())
+    return tuple(_alone(view, one) for one in found)
+
+
+def _gives(one: Answers) -> str:
+    """Return the labels that runs (nearly) always give, as they are quoted."""
+    labels = [one.top] if one.shares[one.top] >= ALWAYS else dict.fromkeys(one.always)
+    return " or ".join(map(_quoted, labels))
+
+
+def _together(view: StudyView, task: str, gives: str, own: Sequence[Answers]) -> Tex:
+    """Return the sentence on all methods that (nearly) always give the same answer to a task."""
+    where = places(view, [(one.method, "", one.model) for one in own])
+    what = "" if gives == INVALID else "; such scores tell little more than how frequent a label is"
+    return Tex(
+        f"On {escape(view.task(task).title)}, runs of the following (nearly) always give the "
+        f"answer {gives}: {where}{what}."
+    )
+
+
+def _alone(view: StudyView, one: Answers) -> Tex:
+    """Return the sentence on one method on one task."""
+    who = f"{escape(inline(view.method(one.method).title))}{_model(view, one)}"
+    where = escape(view.task(one.task).title)
+    if one.shares[one.top] < ALWAYS:
+        gives = rf"gives (nearly) every item the same answer in \{one.runs}{{}} runs"
+        what = "whose scores tell little more than how frequent that label is"
+        return Tex(rf"On {where}, {who} {gives} ({_gives(one)}), {what}.")
+    what = (
+        "gives no valid answer."
+        if one.top == INVALID
+        else f"answers {_gives(one)}, so that its score tells little more than how frequent that "
+        "label is."
+    )
+    return Tex(rf"On \{one.name}{{}} of the test rows of {where}, {who} {what}")
 
 
 def _quoted(label: str) -> Tex:

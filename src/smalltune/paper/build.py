@@ -15,6 +15,7 @@ from smalltune.paper.context import context
 from smalltune.paper.drawings import draw_all
 from smalltune.paper.elsewhere import add_elsewhere
 from smalltune.paper.facts import add_facts
+from smalltune.paper.floors import add_floors
 from smalltune.paper.latex import compile_pdf
 from smalltune.paper.lint import Vocabulary
 from smalltune.paper.measures import add_contrasts, add_costs, add_scores
@@ -95,7 +96,9 @@ def _sources(
     add_tuning(view, results, numbers)
     add_remark(view, results, contrasts, numbers)
     add_learning(view, results, numbers)
-    found = claims(view, contrasts, scores, numbers)
+    declared = claims(view, contrasts, numbers)
+    floors = add_floors(view, scores, numbers)
+    found = (*declared, *(one.claim for one in floors))
     known = bibliography.entries(view.text / "references.bib" if view.text else None)
     ready = context(
         view,
@@ -103,7 +106,8 @@ def _sources(
         numbers,
         scores=scores,
         contrasts=contrasts,
-        claims=found,
+        claims=declared,
+        floors=floors,
         answers=answers,
         moves=moves,
         elsewhere=elsewhere,

@@ -17,9 +17,10 @@ from smalltune.paper.escape import Tex, escape, identifier, link
 from smalltune.paper.examples import example_tables
 from smalltune.paper.explained import explained
 from smalltune.paper.facts import made_by
+from smalltune.paper.floors import Floor, floor_sentences
 from smalltune.paper.measures import contrast_name
 from smalltune.paper.moved import Move, moved_sentences, moved_table
-from smalltune.paper.naming import Names, enumerate_words, heading, inline
+from smalltune.paper.naming import MANY, Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.rounding import DASH
 from smalltune.paper.score_tables import score_names, score_tables
@@ -49,6 +50,7 @@ def context(
     scores: Sequence[Estimate],
     contrasts: Sequence[Contrast],
     claims: Sequence[Claim],
+    floors: Sequence[Floor],
     answers: Sequence[Answers],
     moves: Sequence[Move],
     elsewhere: Sequence[Elsewhere],
@@ -89,6 +91,7 @@ def context(
         "complete": results.complete,
         "missing": sorted({gap.trial for gap in results.missing}),
         "claims": claims,
+        "floors": floor_sentences(view, floors),
         "claim_macro": lambda claim: Tex(f"\\{claim.name}"),
         "between": lambda claim: between[claim.name],
         "whichever": lambda claim: Tex(rf"\whichever{{{claim.name}}}"),
@@ -120,11 +123,12 @@ def context(
         "card": lambda task: Tex(cards.card_name(task)),
         "one_sided": one_sided(view, answers),
         "moved": moved_sentences(view, moves),
+        "moved_together": len(moved_sentences(view, moves)) > MANY,
         "elsewhere": elsewhere_sentences(view, elsewhere),
         "learned_by": lambda task: [inline(m.title) for m in view.methods if m.on == task],
         "titles": lambda tasks: [view.task(name).title for name in tasks],
         "seeds": _seeds(view),
-        "fresh": [method.title for method in view.methods if not method.starts_at_base],
+        "fresh": [method.title for method in view.methods if not method.keeps_base],
         "trains": any(method.trains for method in view.methods),
         "some_once": len(view.seeded) < len(view.methods),
         "candidates": _candidates([m for m in view.methods if m.tuned]),

@@ -3,7 +3,8 @@ r"""Moved: how far training moves each task from what the base does by itself.
 Only in a study without declared contrasts, which describes and judges nothing. Each trained method
 is set beside the base as it is, in each task's own measure, with the interval of the difference; a
 sentence (`\movedTasksFull`) lists the tasks whose interval excludes zero, and those where it does
-not. The intervals are not corrected for their number, and the sentence says so.
+not; where there are many, one for each task and model (`\movedMethodsReviews`) lists the methods.
+The intervals are not corrected for their number, and the text says so.
 """
 
 import math
@@ -14,9 +15,10 @@ from smalltune.analysis.contrasts import Contrast, contrast
 from smalltune.analysis.intervals import Estimate
 from smalltune.analysis.results import Results
 from smalltune.paper import rounding
+from smalltune.paper.claims import where
 from smalltune.paper.escape import Tex, escape
 from smalltune.paper.measures import interval_text
-from smalltune.paper.naming import Names, enumerate_words, inline
+from smalltune.paper.naming import MANY, Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.tables import cell, place_heading, table
 from smalltune.paper.view import MethodView, MetricView, StudyView
@@ -68,7 +70,7 @@ def add_moves(
     if contrasts or base is None or "test" not in results.splits:
         return ()
     made = []
-    for method in (m for m in view.methods if m.trains and m.starts_at_base):
+    for method in (m for m in view.methods if m.trains and m.keeps_base):
         for model, name, task in results.cells:
             if name == method.name and (model, base.name, task) in results.cells:
                 found = _move(view, results, numbers, method, base, model, task)
@@ -80,45 +82,68 @@ def add_moves(
         what = f"tasks by the interval of {method_name} minus {base.name}"
         value = {one.difference.task: one.where for one in own}
         numbers.add(Number(name, value, rf"{said}\xspace", what, keys=keys, body=True))
+    for (task, model), own in _cells(made).items():
+        name = Names(view).of("movedMethods", task=task, model=model)
+        keys = tuple(dict.fromkeys(key for one in own for key in one.difference.keys))
+        value = {one.method.name: one.where for one in own}
+        told = f"methods by the interval of their score minus {base.name}'s on {task}"
+        text = rf"{_of_methods(view, own)}\xspace"
+        numbers.add(Number(name, value, text, told, keys=keys, body=True))
     return tuple(made)
 
 
 def moved_sentences(view: StudyView, moves: Sequence[Move]) -> tuple[Tex, ...]:
-    """Return the macro of each sentence."""
+    """Return the macro of each sentence, of a method or, of many, of a task and model."""
     names = Names(view)
+    if cells := _cells(moves):
+        macros = [names.of("movedMethods", task=task, model=model) for task, model in cells]
+        return (*(Tex(rf"\{macro}") for macro in macros), Tex(UNCORRECTED))
     return tuple(
         Tex(rf"\{names.of('movedTasks', method, model=model)}") for method, model in _grouped(moves)
     )
 
 
 def moved_table(view: StudyView, moves: Sequence[Move], numbers: Numbers) -> Tex | None:
-    """Return both scores, their difference and its interval for each task."""
+    """Return both scores, their difference and its interval, for each task or for each method."""
     if not moves:
         return None
-    names, rows = Names(view), []
-    several = len(_grouped(moves)) > 1
-    before = ""
-    for one in moves:
-        at = one.difference
-        heading = place_heading(view, at.task, at.model)
-        if several and (place := f"{escape(one.method.title)}, {escape(at.model)}") != before:
-            rows.append([place])
-            before = place
-        scores = [
-            cell(numbers, names.of(at.metric, m.name, task=at.task, model=at.model))
-            for m in (one.base, one.method)
-        ]
-        title = str(escape(view.metric(at.metric).title))
-        found = [cell(numbers, one.name), cell(numbers, f"{one.name}Interval")]
-        rows.append([heading, title, *scores, *found])
+    rows: list[list[str]] = []
+    if cells := _cells(moves):
+        for (task, model), own in cells.items():
+            rows.append([place_heading(view, task, model)])
+            rows += [_row(view, one, escape(one.method.title), numbers) for one in own]
+    else:
+        for own in (groups := _grouped(moves)).values():
+            if len(groups) > 1:
+                rows.append([_who(view, own[0])])
+            for one in own:
+                title = escape(heading(view.task(one.difference.task).title))
+                rows.append(_row(view, one, title, numbers))
     caption = (
         "What training changes in each task's primary measure, on test: the base as it is, the "
         r"trained method, and their difference with its \intervalLevel{} interval (percentage "
         f"points for what is given in percent). {UNCORRECTED}"
     )
-    trained = "Trained" if several else str(escape(moves[0].method.title))
+    trained = "Trained" if len(_grouped(moves)) > 1 else str(escape(moves[0].method.title))
     head = ["", "Measure", str(escape(moves[0].base.title)), trained, "Difference", "Interval"]
     return table("moved", caption, "llrrrr", head, rows, wide=True)
+
+
+def _who(view: StudyView, one: Move) -> str:
+    several = len(view.models) > 1
+    known = {m.name: m.title for m in view.models}
+    model = known.get(one.difference.model, one.difference.model)
+    return escape(one.method.title) + (f", {escape(model)}" if several else "")
+
+
+def _row(view: StudyView, one: Move, title: str, numbers: Numbers) -> list[str]:
+    at, names = one.difference, Names(view)
+    scores = [
+        cell(numbers, names.of(at.metric, m.name, task=at.task, model=at.model))
+        for m in (one.base, one.method)
+    ]
+    measure = str(escape(view.metric(at.metric).title))
+    return [title, measure, *scores, *(cell(numbers, n) for n in (one.name, f"{one.name}Interval"))]
 
 
 def _move(
@@ -155,6 +180,14 @@ def add_difference(
     )
 
 
+def _cells(moves: Sequence[Move]) -> dict[tuple[str, str], list[Move]]:
+    """Return the moves by task and model, where a sentence for each method would be too many."""
+    found: dict[tuple[str, str], list[Move]] = {}
+    for one in moves if len(_grouped(moves)) > MANY else ():
+        found.setdefault((one.difference.task, one.difference.model), []).append(one)
+    return found
+
+
 def _grouped(moves: Sequence[Move]) -> dict[tuple[str, str], list[Move]]:
     """Return the moves by method and model."""
     found: dict[tuple[str, str], list[Move]] = {}
@@ -185,10 +218,17 @@ def _sentence(view: StudyView, moves: Sequence[Move]) -> Tex:
     return Tex(f"{start} {lies}. {UNCORRECTED}")
 
 
+def _of_methods(view: StudyView, moves: Sequence[Move]) -> Tex:
+    """Return on which side of zero the interval of each method lies, on one task and model."""
+    lies = sides([(inline(one.method.title), one.where) for one in moves])
+    base = escape(inline(moves[0].base.title))
+    return Tex(f"On {where(view, moves[0].difference)} the interval of score minus {base} {lies}.")
+
+
 def sides(found: Sequence[tuple[str, str]]) -> Tex:
     """Return on which side of zero the interval lies for which titles, from (title, `side`)."""
     parts = []
-    for where, said in _SAID.items():
-        titles = [title for title, one in found if one == where]
+    for place, said in _SAID.items():
+        titles = [title for title, one in found if one == place]
         parts += [said.format(enumerate_words(titles))] * bool(titles)
     return Tex("; it ".join(parts))

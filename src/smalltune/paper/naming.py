@@ -1,12 +1,18 @@
 """Naming: which words make up the name of a number, and how things are called in a sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from smalltune.paper.escape import Tex, escape
 from smalltune.paper.numbers import macro_name
 from smalltune.paper.view import StudyView
 
-__all__ = ["Names", "enumerate_words", "heading", "inline"]
+__all__ = ["MANY", "Names", "enumerate_words", "grouped", "heading", "inline"]
+
+T = TypeVar("T")
+
+MANY = 6
+"""Sentences on one cell each that a section holds; of more, cells share a sentence."""
 
 PEOPLE = frozenset({"Brier", "Matthews"})
 """Names of people that begin the title of a measure."""
@@ -42,6 +48,14 @@ def inline(title: str) -> str:
 def heading(title: str) -> str:
     """Return a title as it begins a line: a plain lower-case word gets a capital."""
     return title[:1].upper() + title[1:] if title.isalpha() and title.islower() else title
+
+
+def grouped(found: Sequence[T], place: Callable[[T], Any]) -> dict[Any, list[T]]:
+    """Return by its place what is found; nothing where a sentence each is not too many."""
+    groups: dict[Any, list[T]] = {}
+    for one in found if len(found) > MANY else ():
+        groups.setdefault(place(one), []).append(one)
+    return groups
 
 
 def enumerate_words(words: Iterable[object]) -> Tex:

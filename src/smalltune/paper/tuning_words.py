@@ -165,7 +165,8 @@ def _places(view: StudyView, searches: Sequence[Tuned]) -> Tex:
 def places(view: StudyView, found: Iterable[tuple[str, str, str]]) -> Tex:
     """Return methods by their titles, each with its tasks and models where there are several.
 
-    `found` are method, task and model; what is there twice is said once.
+    `found` are method, task ("" where it is said elsewhere) and model; what is there twice is
+    said once.
     """
     where, grouped = _where(view), dict[str, dict[str, None]]()
     for method, task, model in found:
@@ -182,7 +183,7 @@ def _where(view: StudyView) -> Callable[[str, str], str]:
     """Return how a task and a model are named: not at all where there is only one of each."""
 
     def where(task: str, model: str) -> str:
-        title = str(escape(view.task(task).title)) if len(view.tasks) > 1 else ""
+        title = str(escape(view.task(task).title)) if task and len(view.tasks) > 1 else ""
         if len(view.models) < 2 or model == "-":
             return title
         base = next((str(escape(m.title)) for m in view.models if m.name == model), model)

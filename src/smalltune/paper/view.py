@@ -109,7 +109,7 @@ class MethodView:
     method's own values filled in (empty where nothing is trained by gradients); `tuned` are the
     values that were tried, by hyperparameter of either, in `candidates` combinations; a search
     spread them between the ends of `ranges`.
-    `starts_at_base` is False for a method that takes a model's architecture and draws its weights
+    `keeps_base` is False for a method that takes a model's architecture and draws its weights
     anew. `draws` says that its seed decides something. `on` names the task that it is trained on,
     where that is another than the one it is asked, `after` the method that it starts from.
     """
@@ -124,7 +124,7 @@ class MethodView:
     trains: bool = False
     uses_model: bool = False
     uses_rows: bool = False
-    starts_at_base: bool = True
+    keeps_base: bool = True
     draws: bool = False
     on: str | None = None
     after: str | None = None

@@ -5,7 +5,7 @@
     methods.X.after  the method whose weights X starts from, seed by seed
 
 What a method can do here it declares: that it `trains`, that its weights can be made a model
-(`merge`), that it `starts_at_base` and so would keep what it starts from.
+(`merge`), that it `keeps_base` and so would keep what it starts from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ def _after(method: MethodSpec, known: Mapping[str, MethodSpec]) -> str:
     first = known[method.after]
     if not method.kind.uses_model:
         return f"{method.method} asks no model, so there is nothing that it could start from"
-    if not getattr(method.kind, "starts_at_base", True):
+    if not getattr(method.kind, "keeps_base", True):
         return f"{method.method} draws all weights anew, so nothing of {first.name} would be left"
     if not first.kind.trains:
         return f"{first.name} trains no weights, so there is nothing to start from"
