@@ -53,7 +53,8 @@ def test_a_trial_that_ends_below_the_base_has_learned_and_another_has_failed(mad
         0.6931, abs=1e-4
     )
     assert lora.status == "failed"
-    assert lora.reason == "its dev loss is 1.108 at the end, not below the base's 0.6931"
+    losses = "its dev loss is 1.108 at the end, not below the base's 0.6931"
+    assert lora.reason == f"{losses}, and it (nearly) always gives the same answer"
     found = export.summary(made.results())["learning"]
     assert [(one["trial"], one["status"]) for one in found] == [
         ("micro/full/reviews/0", "learned"), ("micro/lora/reviews/0", "failed"),
@@ -71,6 +72,16 @@ def test_a_trial_that_gets_more_right_with_a_higher_loss_is_too_sure(made):
     assert (full.status, lora.status) == ("oversure", "failed")
     assert full.reason.endswith("while 66.7 % of dev is right, of the base 33.3 %")
     assert (full.right, full.base_right) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+
+
+def test_more_right_by_always_the_same_answer_has_not_learned(made):
+    made.data(GOLD)
+    add(made, "zero_shot", None, rows=weighed(0.4, 0.4, 0.4), trains=False)
+    always = [0.9 if gold == GOLD["dev"][0] else 0.1 for gold in GOLD["dev"]]
+    add(made, "full", 0, rows=weighed(*always))
+    (full,) = made.results().learning
+    assert full.right > full.base_right and full.loss > full.base_loss
+    assert full.status == "failed" and full.reason.endswith("always gives the same answer")
 
 
 def test_a_loss_that_is_no_number_is_a_failure(made):

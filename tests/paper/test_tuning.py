@@ -142,4 +142,6 @@ def test_a_training_that_did_not_learn_is_named_in_the_results(view, shelf):
     assert said.text.endswith(r"count as failed trainings: LoRA.\xspace") and said.body
     assert said.trials == ("micro/lora/reviews/0",) and "not below" in said.value[said.trials[0]]
     assert (found["notLearnedCount"].value, found["notLearnedOf"].value) == (1, 2)
+    assert (found["learnedCount"].value, found["learnedOf"].value) == (1, 2)
+    assert "end below it" in found["learnedTrials"].text
     assert found["devLossFullReviews"].value < found["devLossBaseFullReviews"].value

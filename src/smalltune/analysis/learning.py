@@ -4,13 +4,17 @@ The loss is how unlikely the right answers of dev are: of labels and choices the
 negative log-probability in nats per item, of texts the nats per token of the reference. For texts
 that a model writes it is measured where the study says `dev_loss: true`. A trial that keeps what
 the base has learned and does not end below it has not learned and is marked as failed; one that
-gets more items right all the same has learned to be too sure, and is marked as that.
+gets more items right all the same, without giving nearly all of them the same answer, has learned
+to be too sure, and is marked as that.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from smalltune.analysis.records import TrialRecord
 from smalltune.core.plugins import load
@@ -21,6 +25,9 @@ __all__ = ["FAILED", "LEARNED", "OVERSURE", "UNKNOWN", "Learned", "learned"]
 LEARNED, FAILED, OVERSURE, UNKNOWN = "learned", "failed", "oversure", "unknown"
 BASE = "zero_shot"  # the method that asks the base as it is
 NAN = float("nan")
+
+ONE_SIDED = 0.98
+"""The share of the same answer from which more that is right tells of that answer's frequency."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,14 @@ class Learned:
 
 
 class _Dev(NamedTuple):
-    """What a trial's predictions on dev come to; `key` is "" where there are none."""
+    """What a trial's predictions on dev come to; `key` is "" where there are none.
+
+    `right` is the share answered right, `same` the share of the most frequent answer.
+    """
 
     loss: float = NAN
     right: float = NAN
+    same: float = NAN
     key: str = ""
 
 
@@ -94,6 +105,8 @@ def _judged(own: _Dev, base: _Dev) -> tuple[str, str]:
         return LEARNED, ""
     ends = "is no number" if math.isnan(own.loss) else f"is {own.loss:.4g}"
     reason = f"its dev loss {ends} at the end, not below the base's {base.loss:.4g}"
+    if own.same >= ONE_SIDED:
+        return FAILED, f"{reason}, and it (nearly) always gives the same answer"
     if own.right > base.right and not math.isnan(own.loss):
         more = f"{100 * own.right:.1f} % of dev is right, of the base {100 * base.right:.1f} %"
         return OVERSURE, f"{reason}, while {more}"
@@ -121,7 +134,9 @@ def _dev(store: Store, trial: TrialRecord) -> _Dev:
         gold = {row["id"]: row["label"] for row in store.read_lines(trial.data, "dev.jsonl")}
         of_gold = [row["log_probs"][names.index(gold[row["id"]])] for row in rows]
         right = sum(max(row["log_probs"]) == own for row, own in zip(rows, of_gold, strict=True))
-        return _Dev(-sum(of_gold) / len(rows), right / len(rows), key)
+        given = Counter(int(np.argmax(row["log_probs"])) for row in rows)
+        same = given.most_common(1)[0][1] / len(rows)
+        return _Dev(-sum(of_gold) / len(rows), right / len(rows), same, key)
     tokens = sum(row.get("tokens", 0) for row in rows)
     loss = -sum(row["log_probs"][0] for row in rows) / tokens if tokens else NAN
-    return _Dev(loss, NAN, key)
+    return _Dev(loss, key=key)

@@ -3,11 +3,12 @@ r"""Unlearned: which trained methods do not end below the base as it is, in loss
 `\notLearned` names those that do not get more of dev right either: their scores are no evidence
 about the method, only about this training of it. `\overSure` names those that do, and are too sure
 of what they get wrong. Neither is there where every trial whose losses are known has learned.
+`\learnedTrials` counts those that end below it, of all whose losses are known.
 """
 
 from collections.abc import Sequence
 
-from smalltune.analysis.learning import FAILED, OVERSURE, UNKNOWN, Learned
+from smalltune.analysis.learning import FAILED, LEARNED, OVERSURE, UNKNOWN, Learned
 from smalltune.analysis.results import Results
 from smalltune.paper import rounding
 from smalltune.paper.naming import Names
@@ -17,6 +18,10 @@ from smalltune.paper.view import StudyView
 
 __all__ = ["add_learning"]
 
+LEARNT = (
+    r"Of \learnedOf{} trained trials whose loss on dev is known beside that of the base as it is, "
+    r"\learnedCount{} end below it.\xspace"
+)
 UNLEARNED = (
     r"Of \WORDOf{} trained trials \WORDCount{} do not end below the loss on dev of the base as it "
     r"is and count as failed trainings: WHERE.\xspace"
@@ -44,10 +49,24 @@ def add_learning(view: StudyView, results: Results, numbers: Numbers) -> None:
             name = names.of(word, method, task=task, model=model)
             numbers.add(Number(name, value, text, what, keys=_keys(own), trials=_trials(own)))
     everything = [one for own in cells.values() for one in own]
+    if everything:
+        _count(everything, numbers)
     for word, status, said in (("notLearned", FAILED, UNLEARNED), ("overSure", OVERSURE, SURE)):
         marked = [one for one in everything if one.status == status]
         if marked:
             _sentence(view, word, said, marked, len(everything), numbers)
+
+
+def _count(everything: Sequence[Learned], numbers: Numbers) -> None:
+    below = [one for one in everything if one.status == LEARNED]
+    for word, own, what in (
+        ("learnedCount", below, "trained trials whose loss on dev ends below the base's"),
+        ("learnedOf", everything, "trained trials whose loss on dev is known beside the base's"),
+    ):
+        text, keys = rounding.count(len(own)), _keys(own)
+        numbers.add(Number(word, len(own), text, what, keys=keys, trials=_trials(own)))
+    value, keys = len(below), _keys(everything)
+    numbers.add(Number("learnedTrials", value, LEARNT, "what has learned", keys=keys, body=True))
 
 
 def _sentence(
