@@ -26,6 +26,9 @@ from harness.timing import Spread, spread
 
 __all__ = ["report"]
 
+SHARED = ("train", "evaluate", "generate")
+"""The kinds whose tables have a share of the peak."""
+
 HEAD = """# The benchmark
 
 Written by `make bench` from `results.json`, which holds every single measurement.
@@ -90,6 +93,9 @@ def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
             f"{loads.median:.1f} when a pair began (from {loads.low:.1f} to {loads.high:.1f})",
         ),
     ]
+    if once := [p.name for p in known if p.kind in SHARED and "peaks" not in records[p.name]]:
+        names = ", ".join(f"`{name}`" for name in once)
+        rows.append(("Peak, earlier form", f"taken once, of smaller products, for {names}"))
     yield table(("", ""), rows)
 
 

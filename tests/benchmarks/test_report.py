@@ -54,6 +54,12 @@ def test_a_pair_that_was_measured_beside_other_work_says_so():
     assert "loaded" not in quiet
 
 
+def test_a_peak_that_was_taken_once_is_told_from_those_of_each_round():
+    records = {"train:a": TRAINED, "train:b": TRAINED | {"peaks": [1e9, 2e9]}}
+    page = report(records, [pair(), pair("train:b")])
+    assert "| taken once, of smaller products, for `train:a` |" in page
+
+
 def test_of_an_older_record_the_load_average_before_tells():
     def at(load):
         return TRAINED | {"machine": {**MACHINE, "load": load}}
