@@ -49,7 +49,7 @@ constraints: setup  ## resolve constraints.txt and requirements.txt from pyproje
 
 bench: setup  ## measure against the usual tools (QUICK=1 tries it, ONLY=name chooses, AGAIN=1)
 	@tools/bench.sh $(if $(QUICK),--quick) $(addprefix --only=,$(ONLY)) $(if $(AGAIN),--again) \
-	  $(if $(DATA),--data $(DATA)) $(if $(CHECKPOINTS),--checkpoints $(CHECKPOINTS))
+	  $(if $(LOADED),--loaded) $(if $(DATA),--data $(DATA)) $(if $(CHECKPOINTS),--checkpoints $(CHECKPOINTS))
 
 bases-report: setup  ## write bases/REPORT.md and its figures from what is kept of the trainings
 	.venv/bin/python bases/keep.py

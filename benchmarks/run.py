@@ -4,12 +4,15 @@
     make bench QUICK=1                      a few minutes, to see that everything works
     make bench ONLY=train:micro             the pairs whose names begin so
     make bench ONLY=train:micro AGAIN=1     the same, also those that are finished
+    make bench LOADED=1                     studies and forecasts even on a loaded machine
     make bench ONLY=agreement               the scores, not the time, beside lm-eval's
     tools/bench.sh --list                   all names
     tools/bench.sh --report                 write RESULTS.md and the figure from results.json
 
 Pairs of one kind and shape run in one process, their variants in turn within it. Results are kept
 after every pair in benchmarks/results.json; quick ones in build/benchmark, which git ignores.
+Studies and forecasts are timed by the clock: they are not measured while other processes keep the
+machine busy, unless that is asked for.
 """
 
 import argparse
@@ -30,6 +33,12 @@ ROOMS = {
     "memory": "memory", "scaling": "lengths", "trials": "trials", "profile": "profiles",
     "losses": "losses", "forecast": "forecasts",
 }  # fmt: skip
+BY_CLOCK = ("study", "forecast")
+"""The kinds whose wall seconds count: what else runs on the machine would be in them."""
+
+LOOK = 3.0
+"""Seconds for which other processes are watched before such a pair."""
+
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
@@ -84,6 +93,10 @@ def run_all(pairs: list[Any], results: Any, asked: argparse.Namespace) -> list[s
     print(f"{len(todo)} of {len(pairs)} pairs to measure; logs are in {LOGS}", flush=True)
     while todo:
         group = [pair for pair in todo if _group(pair) == _group(todo[0])]
+        if _too_busy(group, asked):
+            failed += [pair.name for pair in group]
+            todo = [pair for pair in todo if pair not in group]
+            continue
         start = time.perf_counter()
         for pair, record in in_child(group, asked):
             took = time.perf_counter() - start
@@ -94,6 +107,27 @@ def run_all(pairs: list[Any], results: Any, asked: argparse.Namespace) -> list[s
             todo.remove(pair)
             start = time.perf_counter()
     return failed
+
+
+def _too_busy(group: list[Any], asked: argparse.Namespace) -> bool:
+    """Tell whether pairs must wait for a quieter machine; say so in one message."""
+    from harness.machine import Load
+    from harness.measures import OTHERS
+
+    if group[0].kind not in BY_CLOCK or asked.loaded or asked.quick:
+        return False
+    load = Load()
+    time.sleep(LOOK)
+    others = load.others() or 0.0
+    if others <= OTHERS:
+        return False
+    print(
+        f"{', '.join(pair.name for pair in group)}: not measured, as other processes keep "
+        f"{others:.1f} cores busy and wall seconds count here; wait for them to end, or measure "
+        "all the same with --loaded (make bench LOADED=1)",
+        flush=True,
+    )
+    return True
 
 
 def in_child(pairs: list[Any], asked: argparse.Namespace) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -132,12 +166,12 @@ def in_child(pairs: list[Any], asked: argparse.Namespace) -> Iterator[tuple[Any,
 
 def measure(pair: Any, asked: argparse.Namespace) -> dict[str, Any]:
     """Measure one pair in this process; return its record."""
-    from harness.machine import describe, steady
+    from harness.machine import Load, describe, steady
     from harness.timing import Unequal
 
     from smalltune.engine.peak import matmul_peak
 
-    device = steady(asked.threads)
+    device, load = steady(asked.threads), Load()
     record: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "device": device,
@@ -149,6 +183,8 @@ def measure(pair: Any, asked: argparse.Namespace) -> dict[str, Any]:
         record |= room.run_pair(pair.plan, asked.data, asked.checkpoints, device)
     except Unequal as unequal:
         record["refused"] = str(unequal)
+    record["load"] = load.record()
+    record["peak"] = max([record["peak"], *record.get("peaks", [])])
     return record
 
 
@@ -196,6 +232,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="measure finished pairs again")
     parser.add_argument("--list", action="store_true", help="print the names of all pairs")
     parser.add_argument("--report", action="store_true", help="measure nothing, only write")
+    parser.add_argument("--loaded", action="store_true", help="time by the clock all the same")
     parser.add_argument("--threads", type=int, default=1, help="of each variant [default: 1]")
     parser.add_argument("--data", type=Path, default=shared / "data")
     parser.add_argument("--checkpoints", type=Path, default=shared / "checkpoints")

@@ -13,5 +13,6 @@ lengths     time against length of rows and size of model
 trials      the cost of a trial besides its own work, from benchmarks/scaling.py
 catalogue   all pairs, how large they are, and what smalltune means to reach
 results     what is finished
-report      RESULTS.md, with its `tables` and the `figure`
+measures    what a record says, as numbers
+report      RESULTS.md, with its `settings`, `tables`, `reasons` and the `figure`
 """

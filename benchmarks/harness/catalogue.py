@@ -87,8 +87,8 @@ def quick() -> list[Pair]:
     return [
         small("train:micro:full:sst2", steps=4, warm=1, rounds=(2, 2)),
         small("train:micro:lora:sst2", steps=4, warm=1, rounds=(2, 2)),
-        small("evaluate:micro:ag_news:0", rows=32, rounds=(2, 2)),
-        small("evaluate:micro:ag_news:8", rows=8, rounds=(2, 2)),
+        small("evaluate:micro:ag_news:0", rows=32, batches=(1, 8), rounds=(2, 2)),
+        small("evaluate:micro:ag_news:8", rows=8, batches=(1, 8), rounds=(2, 2)),
         small("generate:micro:greedy", rows=16, tokens=16, rounds=(2, 2)),
         small("generate:micro:beams", rows=16, tokens=16, rounds=(2, 2)),
         small("study:micro:lora", rows=96, few=1, many=2, peers=1),
@@ -132,22 +132,22 @@ def _evaluations() -> Iterator[Pair]:
     # What all prompts begin with is paid once: more rows, as a test split has, show what follows.
     more = evaluation.Plan("15m", "ag_news", 128, 8, rounds=(2, 3))
     yield Pair("evaluate:15m:ag_news:8:more", "evaluate", more, _scoring(8))
-    plan = evaluation.Plan("0.5b", "sst2", 16, rounds=(2, 3))
+    plan = evaluation.Plan("0.5b", "sst2", 16, batches=(1, 4, 8, 16), rounds=(2, 3))
     yield Pair("evaluate:0.5b:sst2:0", "evaluate", plan, _scoring(0))
 
 
 def _scoring(shots: int) -> dict[str, float]:
-    """Return the aims of an evaluation, against the harness as it comes and in batches."""
-    return dict.fromkeys(("lm_eval", "lm_eval_batched"), 25.0 if shots else 4.0)
+    """Return the aims of an evaluation, against the harness as it comes and in its best batch."""
+    return dict.fromkeys(("lm_eval", "lm_eval_best"), 25.0 if shots else 4.0)
 
 
 def _generations() -> Iterator[Pair]:
     for shape, rows in (("micro", 64), ("15m", 32)):
         for beams, name in ((1, "greedy"), (4, "beams")):
             plan = generation.Plan(shape, "ag_news", rows, beams=beams)
-            yield Pair(f"generate:{shape}:{name}", "generate", plan, {"generate_sorted": 1.5})
-    plan = generation.Plan("0.5b", "ag_news", 8, tokens=16, rounds=(2, 2))
-    yield Pair("generate:0.5b:greedy", "generate", plan, {"generate_sorted": 1.5})
+            yield Pair(f"generate:{shape}:{name}", "generate", plan, {"generate_best": 1.5})
+    plan = generation.Plan("0.5b", "ag_news", 8, tokens=16, batches=(4, 8), rounds=(2, 2))
+    yield Pair("generate:0.5b:greedy", "generate", plan, {"generate_best": 1.5})
 
 
 def _studies() -> Iterator[Pair]:
@@ -221,12 +221,12 @@ def _on_gpu() -> Iterator[Pair]:
             held = memory.Plan(shape, method, "sst2", variants=few)
             yield Pair(f"memory:{shape}:{method}:sst2", "memory", held, {"trainer": 0.6}, GPU)
         for shots in (0, 8):
-            scored = evaluation.Plan(shape, "ag_news", 256, shots)
+            scored = evaluation.Plan(shape, "ag_news", 256, shots, batches=(1, 8, 32, 128))
             name = f"evaluate:{shape}:ag_news:{shots}"
             yield Pair(name, "evaluate", scored, _scoring(shots), GPU)
         for beams, name in ((1, "greedy"), (4, "beams")):
             writing = generation.Plan(shape, "ag_news", 64, beams=beams)
-            aims = {"generate_sorted": 1.5}
+            aims = {"generate_best": 1.5}
             yield Pair(f"generate:{shape}:{name}", "generate", writing, aims, GPU)
 
 

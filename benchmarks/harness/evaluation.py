@@ -1,9 +1,10 @@
 """Evaluation: label words scored by smalltune and by lm-evaluation-harness, from text to scores.
 
 Both tokenise, score and keep a log-likelihood per label and row; the harness counts accuracy too,
-without its bootstrap. `batched` is its best setting here (32 rows at once, where its default is
-one; its cache of logits, on by default, already scores all one-token labels in one forward). With
-demonstrations, every prompt begins with the same answered rows.
+without its bootstrap. `best` is its best setting here: of several sizes of its batches, where its
+default is one row, each is tried once and the quickest takes part (its cache of logits, on by
+default, already scores all one-token labels in one forward). With demonstrations, every prompt
+begins with the same answered rows.
 """
 
 import dataclasses
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.machine import allocate_as
-from harness.timing import clock, in_turn, refuse_unequal
+from harness.machine import allocate_as, peak_now
+from harness.measures import clock_of
+from harness.timing import clock, in_turn, quickest, refuse_unequal
 
 __all__ = ["Plan", "run_pair"]
 
@@ -26,13 +28,17 @@ LIMITS = {"log-probabilities": 1e-4, "predictions": 0.0}
 
 @dataclass(frozen=True)
 class Plan:
-    """A pair of evaluations: which model scores how many rows, after how many demonstrations."""
+    """A pair of evaluations: which model scores how many rows, after how many demonstrations.
+
+    `batches` are the sizes that are tried for the harness.
+    """
 
     shape: str
     task: str
     rows: int
     shots: int = 0
-    variants: tuple[str, ...] = ("smalltune", "lm_eval", "lm_eval_batched")
+    variants: tuple[str, ...] = ("smalltune", "lm_eval", "lm_eval_best")
+    batches: tuple[int, ...] = (1, 4, 8, 16, 32)
     rounds: tuple[int, int] = (3, 7)
     seconds: float = 30.0
 
@@ -57,24 +63,34 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
     shown = demonstrations(task, draw_rows(data, plan.task, "train", plan.shots, seed=1))
     task = dataclasses.replace(task, prompt=shown + task.template)
 
-    def once(name: str) -> Run:
-        allocate_as(name)
-        cpu, wall = clock()
-        scores = scorers[name]()
-        now = clock()
-        return Run(now[0] - cpu, now[1] - wall, scores)
-
+    batched = {size: _harness(model, tokeniser, task, rows, size) for size in {*plan.batches, 1}}
+    _harness(model, tokeniser, task, rows[:1], 1)()  # what is set up once is no size's time
+    counts = clock_of({"device": device})
+    best, chosen = quickest(
+        plan.batches, lambda size: getattr(_timed("lm_eval_best", batched[size]), counts)
+    )
     scorers = {
         "smalltune": _smalltune(model, tokeniser, task, rows),
-        "lm_eval": _harness(model, tokeniser, task, rows, 1),
-        "lm_eval_batched": _harness(model, tokeniser, task, rows, 32),
+        "lm_eval": batched[1],
+        "lm_eval_best": batched[best],
     }
+    peaks: list[float] = []
     runs = in_turn(
-        {name: functools.partial(once, name) for name in plan.variants},
+        {name: functools.partial(_timed, name, scorers[name]) for name in plan.variants},
         rounds=plan.rounds,
         seconds=plan.seconds,
+        before=lambda: peaks.append(peak_now(device)),
     )
-    return _record(plan, runs, _gold(task, rows)) | _operations(model, task, rows, tokeniser)
+    found = _record(plan, runs, _gold(task, rows)) | _operations(model, task, rows, tokeniser)
+    return found | {"chosen": {"lm_eval_best": chosen}, "peaks": peaks}
+
+
+def _timed(name: str, score: Callable[[], Any]) -> Run:
+    allocate_as(name)
+    cpu, wall = clock()
+    scores = score()
+    now = clock()
+    return Run(now[0] - cpu, now[1] - wall, scores)
 
 
 def _smalltune(model: Any, tokeniser: Any, task: Any, rows: list[Any]) -> Callable[[], Any]:

@@ -1,17 +1,24 @@
-"""Figure: by how much smalltune leads in each pair, and how time grows with length and size."""
+"""Figure: by how much smalltune leads in each pair, and how time grows with length and size.
 
-from collections.abc import Mapping, Sequence
+A panel shows one quantity: times of the processor over smalltune's, times of the clock of whole
+studies over smalltune's, peak memory, and microseconds a token by length of rows and by size of
+model. What was not measured has no panel.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.tables import TITLES, Record, best_trainer, clock_of, ratio_of
-from harness.timing import spread
+from harness.measures import TITLES, Record, best_trainer, clock_of, many_runs, ratio_of
+from harness.results import trouble
+from harness.timing import Spread, spread
 
 __all__ = ["draw"]
 
 PEERS = {
     "smalltune": "#000000", "trainer": "#0072B2", "best": "#0072B2", "sft": "#D55E00",
-    "lm_eval": "#009E73", "generate": "#CC79A7",
+    "lm_eval": "#009E73", "generate": "#CC79A7", "one_by_one": "#E69F00",
+    "side_by_side": "#E69F00",
 }  # fmt: skip
 """A colour for each program, of Okabe and Ito's, which the colour-blind can tell apart."""
 
@@ -20,11 +27,15 @@ TUNED = (
     "trainer_packed",
     "trainer_like",
     "sft_packed",
-    "lm_eval_batched",
-    "generate_sorted",
+    "lm_eval_best",
+    "generate_best",
     "smalltune_like",
+    "side_by_side",
 )
 """The settings that are drawn paler than a program's default."""
+
+Panel = Callable[[Any], None]
+Bars = Sequence[tuple[str, Mapping[str, Spread]]]
 
 
 def colour(variant: str) -> tuple[float, float, float]:
@@ -48,18 +59,17 @@ def draw(records: Mapping[str, Record], pairs: Sequence[Any], folder: Path) -> l
     from matplotlib import pyplot
 
     good = [p for p in pairs if {"runs", "points"} & records.get(p.name, {}).keys()]
-    good = [p for p in good if not records[p.name].get("refused")]
-    bars = [p for p in good if p.kind in ("train", "evaluate", "generate")]
-    curves = [p for p in good if p.kind == "scaling"]
-    if not bars:
+    good = [p for p in good if not trouble(p.name, records[p.name])]
+    first, rest = _panels(good, records)
+    if not first and not rest:
         return []
-    height = max(4.0, 0.2 + 0.17 * sum(len(_ratios(records[p.name])) + 1 for p in bars))
-    figure, axes = pyplot.subplots(
-        1, 1 + bool(curves), figsize=(8 + 4 * bool(curves), height), squeeze=False
-    )
-    _bars(axes[0][0], bars, records)
-    if curves:
-        _curves(axes[0][1], curves, records)
+    bars = sum(len(found) + 1 for _, found in first)
+    figure = pyplot.figure(figsize=(14, max(3.0 * len(rest), 1.0 + 0.17 * bars)))
+    grid = figure.add_gridspec(max(1, len(rest)), 2)
+    if first:
+        _ratios(figure.add_subplot(grid[:, 0]), first, "time over smalltune's")
+    for row, panel in enumerate(rest):
+        panel(figure.add_subplot(grid[row, 1]))
     figure.tight_layout()
     paths = [folder / "speed.png", folder / "speed.pdf"]
     for path in paths:
@@ -68,7 +78,27 @@ def draw(records: Mapping[str, Record], pairs: Sequence[Any], folder: Path) -> l
     return paths
 
 
-def _ratios(record: Record) -> dict[str, Any]:
+def _panels(pairs: Sequence[Any], records: Mapping[str, Record]) -> tuple[Bars, list[Panel]]:
+    """Return the bars of the first panel, and what draws each of the others."""
+
+    def of(*kinds: str) -> list[tuple[str, Record]]:
+        return [(p.name, records[p.name]) for p in pairs if p.kind in kinds]
+
+    first = [(name, _of_times(record)) for name, record in of("train", "evaluate", "generate")]
+    rest: list[Panel] = []
+    if studies := [(name, _of_studies(record)) for name, record in of("study")]:
+        rest.append(lambda axes: _ratios(axes, studies, "a study's wall time over smalltune's"))
+    if memories := [(name, _of_memory(record)) for name, record in of("memory")]:
+        rest.append(lambda axes: _memory(axes, memories))
+    curves = [record for _, record in of("scaling")]
+    for key, said in (("length", "tokens a row"), ("parameters", "parameters")):
+        by = [one for one in curves if any(p["length"] for p in one["points"]) == (key == "length")]
+        if by:
+            rest.append(lambda axes, by=by, key=key, said=said: _curves(axes, by, key, said))
+    return first, rest
+
+
+def _of_times(record: Record) -> dict[str, Spread]:
     """Return the ratios that are drawn: of Trainer's tuned settings only the best."""
     names = [name for name in record["runs"] if not name.startswith(("smalltune", "trainer_"))]
     found = {name: ratio_of(record, name) for name in names}
@@ -77,12 +107,36 @@ def _ratios(record: Record) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def _bars(axes: Any, pairs: Sequence[Any], records: Mapping[str, Record]) -> None:
+def _of_studies(record: Record) -> dict[str, Spread]:
+    """Return the ratios for the largest study that was computed."""
+    count = max(record["computed"], key=int)
+    return {name: many_runs(record, name, count) for name in record["runs"] if name != "smalltune"}
+
+
+def _of_memory(record: Record) -> dict[str, Spread]:
+    """Return the peaks in gigabytes, each measured once."""
+    return {name: spread([run["peak"] / 1e9]) for name, run in record["runs"].items()}
+
+
+def _ratios(axes: Any, bars: Bars, said: str) -> None:
+    _bars(axes, bars)
+    axes.axvline(1.0, color="#222222", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    axes.set_xlabel(f"{said} (log scale; lines: lowest and highest)")
+
+
+def _memory(axes: Any, bars: Bars) -> None:
+    _bars(axes, bars)
+    axes.set_xlabel("peak memory of training, GB")
+
+
+def _bars(axes: Any, bars: Bars) -> None:
+    """Draw a group of bars for each pair, named on the left, and tell the variants by colour."""
     place, ticks, labelled = 0.0, [], set()
-    for pair in pairs:
-        ratios = _ratios(records[pair.name])
-        ticks.append((place + (len(ratios) - 1) / 2, pair.name))
-        for name, found in ratios.items():
+    for pair, values in bars:
+        ticks.append((place + (len(values) - 1) / 2, pair))
+        for name, found in values.items():
             axes.barh(
                 place,
                 found.median,
@@ -94,35 +148,26 @@ def _bars(axes: Any, pairs: Sequence[Any], records: Mapping[str, Record]) -> Non
             labelled.add(name)
             place += 1
         place += 1
-    axes.axvline(1.0, color="#222222", linewidth=1)
-    axes.set_xscale("log")
-    axes.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
     axes.set_yticks([tick for tick, _ in ticks], [name for _, name in ticks], fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlabel("time over smalltune's (log scale; lines: lowest and highest)")
     axes.legend(fontsize=7, loc="best")
 
 
-def _curves(axes: Any, pairs: Sequence[Any], records: Mapping[str, Record]) -> None:
-    styles = iter(("-", "--", ":"))
-    for pair in pairs:
-        record, style = records[pair.name], next(styles)
-        by_length = any(point["length"] for point in record["points"])
+def _curves(axes: Any, records: Sequence[Record], key: str, said: str) -> None:
+    """Draw microseconds a token against what the points differ in."""
+    for record in records:
         for name in record["points"][0]["runs"]:
             points = [
                 (
-                    point["length"] if by_length else point["parameters"] / 1e6,
+                    point[key],
                     1e6 * spread(point["runs"][name][clock_of(record)]).median / point["tokens"],
                 )
                 for point in record["points"]
             ]
-            unit = "tokens a row" if by_length else "million parameters"
-            axes.plot(
-                *zip(*points, strict=True), style, marker="o", markersize=3,
-                color=colour(name), label=f"{TITLES[name]}, by {unit}",
-            )  # fmt: skip
+            line = zip(*points, strict=True)
+            axes.plot(*line, "-", marker="o", markersize=3, color=colour(name), label=TITLES[name])
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("tokens a row, or million parameters")
+    axes.set_xlabel(f"{said} (log scale)")
     axes.set_ylabel("microseconds a token")
     axes.legend(fontsize=7)

@@ -1,38 +1,45 @@
 """Generation: greedy and beam search by smalltune and by Transformers' `generate`.
 
-`generate` gets batches of rows as they come (its default setting), and batches of rows sorted by
-length (its best one here), padded on the left as it wants them. All write the same texts: where
+`generate` gets batches of `BATCH` rows as they come (plain use of it), and rows sorted by length in
+batches of the best size (its best setting here: each size is tried once and the quickest takes
+part), padded on the left as it wants them. All write the same texts: where
 two continuations are equally likely to the last bit, another one may be chosen, so the share of
 other texts has a limit just above zero.
 """
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.machine import allocate_as
-from harness.timing import clock, in_turn, refuse_unequal
+from harness.machine import allocate_as, peak_now
+from harness.measures import clock_of
+from harness.timing import clock, in_turn, quickest, refuse_unequal
 
-__all__ = ["Plan", "run_pair"]
+__all__ = ["BATCH", "Plan", "run_pair", "sizes"]
 
 LIMITS = {"texts": 0.02}
 BATCH = 16
+"""Rows in a batch of plain use."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A pair of generations: which model continues how many rows, by how many tokens."""
+    """A pair of generations: which model continues how many rows, by how many tokens.
+
+    `batches` are the sizes that are tried for sorted rows; one above all rows is that of all.
+    """
 
     shape: str
     task: str
     rows: int
     tokens: int = 32
     beams: int = 1
-    variants: tuple[str, ...] = ("smalltune", "generate", "generate_sorted")
+    variants: tuple[str, ...] = ("smalltune", "generate", "generate_best")
+    batches: tuple[int, ...] = (8, 16, 32, 64)
     rounds: tuple[int, int] = (3, 7)
     seconds: float = 30.0
 
@@ -58,17 +65,34 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
     given = np.arange(len(prompts))
     by_length = np.argsort(-prompts.lengths, kind="stable")
     end = int(tokeniser.eos_token_id)
+    write = functools.partial(_generate, model, prompts, plan, end)
+    _generate(model, prompts, replace(plan, tokens=2), end, given[:1], 1)  # set up once
+    counts = clock_of({"device": device})
+
+    def taken(size: int) -> float:
+        run = _timed("generate_best", functools.partial(write, by_length, size))
+        return float(getattr(run, counts))
+
+    best, chosen = quickest(sizes(plan.batches, plan.rows), taken)
     writers = {
         "smalltune": functools.partial(_smalltune, model, prompts, plan, end),
-        "generate": functools.partial(_generate, model, prompts, plan, end, given),
-        "generate_sorted": functools.partial(_generate, model, prompts, plan, end, by_length),
+        "generate": functools.partial(write, given, BATCH),
+        "generate_best": functools.partial(write, by_length, best),
     }
+    peaks: list[float] = []
     runs = in_turn(
         {name: functools.partial(_timed, name, writers[name]) for name in plan.variants},
         rounds=plan.rounds,
         seconds=plan.seconds,
+        before=lambda: peaks.append(peak_now(device)),
     )
-    return _record(plan, runs) | _operations(model, prompts, plan, runs["smalltune"][0].texts)
+    found = _record(plan, runs) | _operations(model, prompts, plan, runs["smalltune"][0].texts)
+    return found | {"chosen": {"generate_best": chosen}, "peaks": peaks}
+
+
+def sizes(batches: Sequence[int], rows: int) -> list[int]:
+    """Return the sizes of batches that differ for so many rows."""
+    return sorted({min(size, rows) for size in batches})
 
 
 def _operations(
@@ -101,13 +125,15 @@ def _smalltune(model: Any, prompts: Any, plan: Plan, end: int) -> list[tuple[int
     return [found.tokens for found in generate(model, prompts, decoding, ends=[end])]
 
 
-def _generate(model: Any, prompts: Any, plan: Plan, end: int, order: Any) -> list[tuple[int, ...]]:
-    """Return what Transformers writes, a batch of `BATCH` rows at a time."""
+def _generate(
+    model: Any, prompts: Any, plan: Plan, end: int, order: Any, size: int
+) -> list[tuple[int, ...]]:
+    """Return what Transformers writes after the prompts of `order`, `size` of them at a time."""
     import torch
 
     texts: list[tuple[int, ...]] = [()] * len(prompts)
-    for start in range(0, len(order), BATCH):
-        batch = order[start : start + BATCH]
+    for start in range(0, len(order), size):
+        batch = order[start : start + size]
         width = int(prompts.lengths[batch].max())
         ids = torch.full((len(batch), width), end, dtype=torch.int64)
         mask = torch.zeros_like(ids)

@@ -10,7 +10,10 @@ from typing import Any
 
 from harness.timing import Seconds, clock
 
-__all__ = ["ALL", "LIKE", "Job", "Plan", "job_of", "order_kind", "order_of", "prepare", "runner_of"]
+__all__ = [
+    "ALL", "LIKE", "Job", "Plan", "job_of", "order_kind", "order_of", "prepare", "rate_of",
+    "runner_of",
+]  # fmt: skip
 
 ALL = ("smalltune", "trainer", "trainer_packed", "sft", "sft_packed")
 LIKE = ("smalltune_like", "trainer_like")
@@ -90,9 +93,14 @@ def job_of(
         order_of(segments.lengths, plan.batch, order_kind(name)),
         plan.batch,
         order_kind(name),
-        rate=3e-4 if plan.method == "full" else 3e-3,
+        rate=rate_of(plan.method),
         dtype="bfloat16" if base.device.type == "cuda" else "float32",
     )
+
+
+def rate_of(method: str) -> float:
+    """Return the learning rate of a method."""
+    return 3e-4 if method == "full" else 3e-3
 
 
 def order_kind(name: str) -> str:

@@ -43,7 +43,8 @@ def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str
                 length or 512, plan.variants, plan.rounds, plan.seconds,
             )  # fmt: skip
             points.append(_point(one, length, data, checkpoints, device))
-    return {"plan": asdict(plan), "points": points}
+    peaks = [peak for point in points for peak in point.pop("peaks")]
+    return {"plan": asdict(plan), "points": points, "peaks": peaks}
 
 
 def _point(

@@ -1,12 +1,18 @@
-"""Machine: what the benchmark ran on, and what memory a process took."""
+"""Machine: what the benchmark ran on, how busy others kept it, and what memory a process took."""
 
 import contextlib
 import importlib.metadata
 import os
+import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULTS", "allocate_as", "describe", "packages", "peak_bytes", "reset_peak", "steady"]
+from harness.timing import clock
+
+__all__ = [
+    "DEFAULTS", "Load", "allocate_as", "describe", "packages", "peak_bytes", "peak_now",
+    "reset_peak", "steady",
+]  # fmt: skip
 
 DEFAULTS = ("trainer", "sft", "lm_eval", "generate")
 """The variants that are a peer as it comes."""
@@ -88,6 +94,65 @@ def peak_bytes() -> int:
         return int(torch.cuda.max_memory_allocated())
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+class Load:
+    """How busy the machine is beside this process and its children, from now on."""
+
+    def __init__(self) -> None:
+        """Begin to watch."""
+        self.before = os.getloadavg()[0]
+        self.began = time.perf_counter(), _busy(), _own()
+
+    def others(self) -> float | None:
+        """Return how many cores other processes kept busy since; None where it is not told."""
+        began, busy, own = self.began
+        now = _busy()
+        if busy is None or now is None:
+            return None
+        taken = (now - busy) - (_own() - own)
+        return max(0.0, taken / (time.perf_counter() - began))
+
+    def record(self) -> dict[str, float | None]:
+        """Return the load average before and after, and what others took meanwhile."""
+        return {"before": self.before, "after": os.getloadavg()[0], "others": self.others()}
+
+
+def _own() -> float:
+    """Return the CPU seconds of this process and of the children that it has waited for."""
+    return sum(os.times()[:4])
+
+
+def _busy() -> float | None:
+    """Return the CPU seconds that all cores have worked since the machine started (Linux)."""
+    try:
+        words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, _, _, *interrupts = map(int, words)
+    return float(user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_now(device: str) -> float:
+    """Return the most operations per second that products of matrices reach at this moment.
+
+    Of float32, or bfloat16 on a GPU; takes about a tenth of a second.
+    """
+    import torch
+
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    best = 0.0
+    with torch.no_grad():
+        for side in (512, 1024) if device == "cpu" else (4096, 8192):
+            a = torch.ones(side, side, device=device, dtype=dtype)
+            for _ in range(5):
+                (cpu, wall) = clock()
+                a @ a
+                now = clock()
+                alone = device == "cpu" and torch.get_num_threads() == 1
+                took = now[0] - cpu if alone else now[1] - wall
+                best = max(best, 2 * side**3 / took)
+    return best
 
 
 def _gpu() -> str | None:

@@ -3,7 +3,8 @@
 The peak is the kernel's high-water mark of resident memory (or what PyTorch allocated on a GPU)
 during the steps, beginning once the model is ready to train. It holds Python, the libraries and
 the weights, which are the same for all; `rest` says how much was held before the first step.
-smalltune runs with its workers' setting of the allocator, the peers with the system's.
+smalltune runs with its workers' setting of the allocator, the peers, tuned or not, with the
+system's as it comes: kept blocks would save them time, not memory.
 """
 
 import json

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from harness.tables import TITLES, Record, best_trainer, clock_of, share_of_peak
+from harness.measures import Record, best_trainer, clock_of, share_of_peak, title
 from harness.timing import ratio, spread
 
 __all__ = ["Missed", "Reason", "explained", "read_reasons"]
@@ -87,7 +87,7 @@ def explained(missed: Sequence[Missed], reasons: Sequence[Reason]) -> Iterator[s
 def _listed(missed: Sequence[Missed]) -> str:
     by_pair: dict[str, list[str]] = {}
     for one in missed:
-        by_pair.setdefault(one.pair, []).append(TITLES[one.variant])
+        by_pair.setdefault(one.pair, []).append(title(one.record, one.variant))
     return "; ".join(f"`{pair}` ({' and '.join(names)})" for pair, names in by_pair.items())
 
 

@@ -4,25 +4,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.reasons import Missed, Reason, explained
-from harness.tables import (
-    TITLES,
+from harness.measures import (
+    OTHERS,
     Record,
     best_trainer,
     clock_of,
     forecast_ratio,
-    gigabytes,
+    loaded,
     many_runs,
+    named,
     per_trial,
     ratio_of,
-    sections,
     share_of_peak,
-    spread_text,
-    table,
-)  # fmt: skip
+    title,
+)
+from harness.reasons import Missed, Reason, explained
+from harness.results import trouble
+from harness.settings import settings
+from harness.tables import gigabytes, sections, spread_text, table
 from harness.timing import Spread, spread
 
 __all__ = ["report"]
+
+SHARED = ("train", "evaluate", "generate")
+"""The kinds whose tables have a share of the peak."""
 
 HEAD = """# The benchmark
 
@@ -33,12 +38,12 @@ training, evaluation and generation run in turn within one process; a ratio is t
 over smalltune's in the same round: its median over the rounds, and in brackets the lowest and the
 highest. Above 1, smalltune is faster. Each pair did equal work: same weights, rows, batches and
 their order, steps, schedule, optimiser, clipping, precision and threads; how far the results lie
-apart stands beside the times, and a pair that ended differently is not published. smalltune and the
-tuned settings of the peers run with large freed blocks kept by the process, as smalltune's workers
-do; a peer's default has what glibc does by itself.
+apart stands beside the times, and a pair that ended differently is not published. What the variants
+are stands under "What was compared".
 
 The share of peak is the number of operations that the work needs, with nothing computed in vain,
-per second, over what a product of large matrices reached in the same process.
+per second, over the most that products of large matrices reached in the same process, at its
+beginning and at that of each round.
 """
 
 
@@ -47,19 +52,16 @@ def report(
 ) -> str:
     """Return the whole page; `reasons` explain the aims that are missed."""
     known = [pair for pair in pairs if pair.name in records]
-    good = [pair for pair in known if not _trouble(records[pair.name])]
-    parts = [*_head(records, known)]
+    good = [pair for pair in known if not trouble(pair.name, records[pair.name])]
+    parts = [*_head(records, good or known)]
     if aimed := [pair for pair in good if pair.aims]:
         found = list(_judged(aimed, records))
         parts += ["## Reached and meant to reach\n", _aims(found)]
         if missed := [one.missed for one in found if not one.met]:
             parts += ["What is not reached, and why:\n", *explained(missed, reasons)]
-    parts += [*sections(good, records), *_measured_with(known, records), *_missing(records, pairs)]
+    parts += [*settings(good, records), *sections(good, records)]
+    parts += [*_loaded(good, records), *_measured_with(good, records), *_missing(records, pairs)]
     return "\n".join(parts)
-
-
-def _trouble(record: Record) -> str:
-    return str(record.get("failed") or record.get("refused") or "")
 
 
 def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
@@ -91,6 +93,9 @@ def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
             f"{loads.median:.1f} when a pair began (from {loads.low:.1f} to {loads.high:.1f})",
         ),
     ]
+    if once := [p.name for p in known if p.kind in SHARED and "peaks" not in records[p.name]]:
+        names = ", ".join(f"`{name}`" for name in once)
+        rows.append(("Peak, earlier form", f"taken once, of smaller products, for {names}"))
     yield table(("", ""), rows)
 
 
@@ -107,7 +112,9 @@ class _Judged:
     def row(self) -> tuple[str, ...]:
         wanted = f"at {'most' if self.less else 'least'} {self.missed.aim:g}"
         mark = "reached" if self.met else "**not reached**"
-        return f"`{self.missed.pair}`", TITLES[self.missed.variant], self.said, wanted, mark
+        one = self.missed
+        against = title(one.record, one.variant)
+        return named(one.pair, one.record), against, self.said, wanted, mark
 
 
 def _judged(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[_Judged]:
@@ -158,6 +165,27 @@ def _against(record: Record, name: str) -> tuple[float, str, bool] | None:
     return found.median, spread_text(found), False
 
 
+def _loaded(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str]:
+    """Name the pairs that were measured while other processes kept the machine busy."""
+    rows = []
+    for pair in pairs:
+        record = records[pair.name]
+        if loaded(record):
+            load = record.get("load", {"before": record["machine"]["load"]})
+            told = (load.get(what) for what in ("before", "after", "others"))
+            shown = ("" if value is None else f"{value:.1f}" for value in told)
+            rows.append((f"`{pair.name}`", *shown))
+    if not rows:
+        return
+    yield "## Measured on a loaded machine\n"
+    yield (
+        f"Other processes kept more than {OTHERS:g} cores busy; where that was not kept, the load "
+        f"average before was more than the cores and {OTHERS:g}. CPU seconds do not count what "
+        "others take, but share caches and memory with them.\n"
+    )
+    yield table(("pair", "load before", "load after", "cores taken by others"), rows)
+
+
 def _measured_with(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str]:
     """Name the code and the packages of each pair, where they are not the same for all."""
     groups: dict[tuple[str, str], list[str]] = {}
@@ -193,7 +221,7 @@ def _missing(records: Mapping[str, Record], pairs: Sequence[Any]) -> Iterator[st
         record = records.get(pair.name)
         if record is None:
             rows.append((f"`{pair.name}`", f"not measured: {pair.needs or 'not run yet'}"))
-        elif reason := _trouble(record):
+        elif reason := trouble(pair.name, record):
             rows.append((f"`{pair.name}`", reason.replace("|", "/")))
     if rows:
         yield "## Not published\n"

@@ -4,8 +4,8 @@
     python single_run.py
 
 Reads the rows of FOLDER, trains micro-llama, scores dev and test by the likelier label word, and
-writes the weights and scores.json to OUT. Imports nothing of smalltune but where its base lies.
-Without arguments it ends when all is imported.
+writes the weights and scores.json to OUT, the mean loss of training in it. Imports nothing of
+smalltune but where its base lies. Without arguments it ends when all is imported.
 """
 
 import json
@@ -97,10 +97,11 @@ def main() -> None:
         data_collator=DataCollatorForSeq2Seq(tokeniser),
     )
     trainer.order = json.loads((Path(folder) / "orders.json").read_text())[int(seed)]
-    trainer.train()
+    loss = trainer.train().training_loss
     trainer.save_model(out)
     model.eval()
     scores = {
+        "loss": loss,
         "dev_accuracy": accuracy(model, tokeniser, read(Path(folder) / "dev.jsonl"), int(batch)),
         "accuracy": accuracy(model, tokeniser, read(Path(folder) / "test.jsonl"), int(batch)),
     }

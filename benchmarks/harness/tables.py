@@ -1,78 +1,33 @@
 """Tables: what the records of each kind of pair say, as tables of RESULTS.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from harness.timing import Spread, ratio, spread
+from harness.measures import (
+    Record,
+    clock_of,
+    forecast_ratio,
+    many_runs,
+    named,
+    ratio_of,
+    share_of_peak,
+    title,
+)
+from harness.timing import Spread, spread
 
-__all__ = [
-    "TITLES", "Record", "best_trainer", "clock_of", "forecast_ratio", "gigabytes", "many_runs",
-    "per_trial", "ratio_of", "sections", "share_of_peak", "spread_text", "table",
-]  # fmt: skip
-
-Record = Mapping[str, Any]
+__all__ = ["gigabytes", "sections", "spread_text", "table"]
 
 SHOWN = 0.01
 """Parts of a profile below this share are left out."""
 
-TITLES = {
-    "smalltune": "smalltune",
-    "smalltune_like": "smalltune, like lengths",
-    "trainer": "Trainer",
-    "trainer_packed": "Trainer, packed, label-only",
-    "trainer_like": "Trainer, like lengths, label-only",
-    "best": "Trainer, best setting",
-    "sft": "SFTTrainer",
-    "sft_packed": "SFTTrainer, padding-free",
-    "lm_eval": "lm-eval",
-    "lm_eval_batched": "lm-eval, batch 32",
-    "generate": "generate",
-    "generate_sorted": "generate, sorted",
-    "share": "share of the matmul peak",
-    "dearest": "CPU ms per trial, the dearest",
-    "flat": "the dearest trial over the cheapest",
-    "meters": "share of the time that the meters take",
-    "forecast_wall": "time forecast, off by",
-    "forecast_memory": "peak memory forecast, off by",
-    "one_by_one": "processes, one by one",
-    "side_by_side": "processes, side by side",
-}
-
 
 def sections(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str]:
     """Yield a heading and a table for each kind among the pairs."""
-    for kind, title, write in SECTIONS:
+    for kind, heading, write in SECTIONS:
         if chosen := [pair for pair in pairs if pair.kind == kind]:
-            yield f"## {title}\n"
+            yield f"## {heading}\n"
             yield write(chosen, records)
-
-
-def clock_of(record: Record) -> str:
-    """Return which time counts: the processor's, or the wall's where a GPU computes."""
-    return "wall" if record["device"] == "cuda" else "cpu"
-
-
-def ratio_of(record: Record, name: str) -> Spread:
-    """Return a variant's time over smalltune's on the same batches."""
-    clock, runs = clock_of(record), record["runs"]
-    own = "smalltune_like" if name.endswith("_like") else "smalltune"
-    return ratio(runs[name][clock], runs[own][clock])
-
-
-def best_trainer(record: Record) -> str:
-    """Return the tuned setting of Trainer by which smalltune leads least."""
-    tuned = [name for name in record["runs"] if name.startswith("trainer_")]
-    return min(tuned, key=lambda name: ratio_of(record, name).median)
-
-
-def share_of_peak(record: Record, name: str) -> float:
-    """Return the needed operations per second of a variant over the peak of the machine.
-
-    Batches of like length after the first few are of other rows, and so need other operations.
-    """
-    seconds = spread(record["runs"][name][clock_of(record)]).median
-    like = "flop_like" if name.endswith("_like") and "flop_like" in record else "flop"
-    return float(record[like] / seconds / record["peak"])
 
 
 def _timed(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
@@ -85,8 +40,8 @@ def _timed(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
             own = name.startswith("smalltune")
             rows.append(
                 (
-                    f"`{pair.name}`" if name == "smalltune" else "",
-                    TITLES[name],
+                    named(pair.name, record) if name == "smalltune" else "",
+                    title(record, name),
                     f"{times.median:.3g} s",
                     "" if own else spread_text(ratio_of(record, name)),
                     f"{100 * share_of_peak(record, name):.0f} %" if "flop" in record else "",
@@ -95,7 +50,21 @@ def _timed(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                 )
             )
     head = ("pair", "variant", "time", "ratio", "share of peak", "outcome", "apart")
-    return table(head, rows)
+    return table(head, rows) + _chosen(pairs, records)
+
+
+def _chosen(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
+    """Return which batches a peer's best one was chosen from, nothing where none was."""
+    rows = []
+    for pair in pairs:
+        record = records[pair.name]
+        for name, found in record.get("chosen", {}).items():
+            tried = ", ".join(f"{batch}: {took:.3g} s" for batch, took in found["tried"].items())
+            rows.append((f"`{pair.name}`", title(record, name), tried))
+    if not rows:
+        return ""
+    note = "\nThe best batch is the quickest of these, each run once before the rounds:\n\n"
+    return note + table(("pair", "variant", "rows a batch: time of the trial run"), rows)
 
 
 def _outcome(run: Record) -> str:
@@ -112,13 +81,14 @@ def _studies(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     rows = []
     for pair in pairs:
         record = records[pair.name]
+        common = min(map(len, record["losses"].values()))
         for name, rounds in record["runs"].items():
             wall = {n: record["computed"][n][name]["wall"] for n in record["computed"]}
-            several = rounds[0]["accuracy"]
+            several, losses = rounds[0]["accuracy"], record["losses"][name]
             rows.append(
                 (
-                    f"`{pair.name}`" if name == "smalltune" else "",
-                    TITLES[name],
+                    named(pair.name, record) if name == "smalltune" else "",
+                    title(record, name),
                     f"{_middle(rounds, 'wall', 'once'):.1f} s",
                     f"{_middle(rounds, 'wall', 'each'):.2f} s",
                     f"{_middle(rounds, 'cpu', 'each'):.2f} s",
@@ -126,25 +96,26 @@ def _studies(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                         f"{spread(s).median:.0f} s, {spread_text(many_runs(record, name, n))}"
                         for n, s in wall.items()
                     ),
-                    f"{sum(several) / len(several):.3f} ({len(several)} seeds)",
+                    f"{fmean(several[:common]):.3f}",
+                    f"{fmean(losses[:common]):.5f}",
+                    str(common),
                     _distances(rounds[0]),
                 )
             )
     counts = [f"{n} runs, computed" for n in records[pairs[0].name]["computed"]]
-    head = ("pair", "variant", "once", "each run", "CPU each", *counts, "mean accuracy", "apart")
+    head = (
+        "pair", "variant", "once", "each run", "CPU each", *counts, "mean accuracy", "mean loss",
+        "seeds", "apart",
+    )  # fmt: skip
     note = (
         "\nWall seconds unless it says CPU, the middle of the rounds; in a round smalltune and the "
         "peers run one after the other, with all cores of the machine. Measured are the runs of "
         "`results.json`; what more runs would take is once + runs x each, beside it the ratio to "
-        "smalltune with its lowest and highest.\n"
+        "smalltune with its lowest and highest. Accuracy on the test rows and the mean loss of "
+        "all training steps are those of the seeds that every variant ran; apart is the seed that "
+        "differs most.\n"
     )
     return table(head, rows) + note
-
-
-def many_runs(record: Record, name: str, count: str) -> Spread:
-    """Return how many times smalltune's time a variant needs for so many runs."""
-    computed = record["computed"][count]
-    return ratio(computed[name]["wall"], computed["smalltune"]["wall"])
 
 
 def _middle(rounds: Sequence[Record], clock: str, part: str) -> float:
@@ -154,14 +125,14 @@ def _middle(rounds: Sequence[Record], clock: str, part: str) -> float:
 def _memories(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     rows = []
     for pair in pairs:
-        runs = records[pair.name]["runs"]
-        for name, run in runs.items():
-            ours = runs["smalltune"]
+        record = records[pair.name]
+        for name, run in record["runs"].items():
+            ours = record["runs"]["smalltune"]
             more = (ours["peak"] - ours["rest"]) / max(1, run["peak"] - run["rest"])
             rows.append(
                 (
-                    f"`{pair.name}`" if name == "smalltune" else "",
-                    TITLES[name],
+                    named(pair.name, record) if name == "smalltune" else "",
+                    title(record, name),
                     f"{gigabytes(run['peak'])} GB",
                     f"{gigabytes(run['rest'])} GB",
                     f"{ours['peak'] / run['peak']:.2f}",
@@ -170,33 +141,34 @@ def _memories(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                 )
             )
     head = ("pair", "variant", "peak", "before", "smalltune's share", "without before", "apart")
-    return table(head, rows)
+    note = (
+        "\nMeasured for these pairs only, each variant in its own process: the pairs above run "
+        "all variants in one process, which peaks with the hungriest and holds what the others "
+        "left. Here smalltune keeps freed blocks as its workers do, which saves time, not "
+        "memory; every peer, tuned or not, has the system's allocation as it comes.\n"
+    )
+    return table(head, rows) + note
 
 
 def _scalings(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     rows = []
     for pair in pairs:
-        for point in records[pair.name]["points"]:
-            point = point | {"device": records[pair.name]["device"]}
+        record = records[pair.name]
+        for point in record["points"]:
+            point = point | {"device": record["device"]}
             size, length = point["parameters"] / 1e6, point["length"]
             what = f"{length} tokens a row" if length else f"{size:.1f}M parameters"
             for name, run in point["runs"].items():
                 rows.append(
                     (
-                        f"`{pair.name}`, {what}" if name == "smalltune" else "",
-                        TITLES[name],
+                        f"{named(pair.name, record)}, {what}" if name == "smalltune" else "",
+                        title(record, name),
                         f"{1e6 * spread(run[clock_of(point)]).median / point['tokens']:.0f}",
                         "" if name == "smalltune" else spread_text(ratio_of(point, name)),
                         _distances(run),
                     )
                 )
     return table(("point", "variant", "microseconds a token", "ratio", "apart"), rows)
-
-
-def per_trial(record: Record) -> list[float]:
-    """Return what planning, store and scheduling cost per trial, for each number of trials."""
-    found = record["trials"]
-    return [sum(row[name] for name in found["trial"]) for row in found["rows"]]
 
 
 def _trials(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
@@ -206,17 +178,12 @@ def _trials(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     return table(head, rows) + f"\n{found['unit']}; the columns are explained in `scaling.py`.\n"
 
 
-def forecast_ratio(record: Record, kind: str) -> Spread:
-    """Return forecast over actual, over the trials of a study."""
-    return spread([each[kind] for each in record["forecasts"].values()])
-
-
 def _forecasts(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     """Return how forecasts stood against what trials took, by pair."""
     head = ("pair", "trials", "time", "time, of the processor", "peak memory", "stored")
     rows = [
         (
-            f"`{pair.name}`",
+            named(pair.name, records[pair.name]),
             str(len(records[pair.name]["forecasts"])),
             *(
                 spread_text(forecast_ratio(records[pair.name], kind))
@@ -245,7 +212,7 @@ def _profiles(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
             first = part is shown[0]
             rows.append(
                 (
-                    f"`{pair.name}`" if first else "",
+                    named(pair.name, record) if first else "",
                     f"{record['taken']:.3g} s" if first else "",
                     part["part"],
                     f"{100 * part['share']:.0f} %",
@@ -265,7 +232,7 @@ def _losses(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
         ours = record["losses"]["smalltune"]
         rows.append(
             (
-                f"`{pair.name}`",
+                named(pair.name, record),
                 str(len(ours)),
                 f"{ours[0]:.5f}",
                 f"{ours[-1]:.5f}",

@@ -2,7 +2,8 @@
 
 A machine's speed drifts over minutes, hardly within a round. So every round runs each variant
 once, the next round begins with another one, and a ratio is taken within a round; its median over
-the rounds is the answer, its lowest and highest the spread.
+the rounds is the answer, its lowest and highest the spread. Which size of batches is best for a
+peer differs from machine to machine: each is tried once before the rounds, the quickest takes part.
 """
 
 import statistics
@@ -11,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Spread", "Unequal", "clock", "in_turn", "ratio", "refuse_unequal", "spread"]
+__all__ = [
+    "Spread", "Unequal", "clock", "in_turn", "quickest", "ratio", "refuse_unequal", "spread"
+]  # fmt: skip
 
 Seconds = tuple[float, float]
 
@@ -61,12 +64,14 @@ def in_turn(
     *,
     rounds: tuple[int, int],
     seconds: float,
+    before: Callable[[], None] = lambda: None,
     now: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[Any]]:
     """Return what each variant returned in every round.
 
     `rounds` are the fewest and the most; between the two, a round begins only if one as long as
-    the longest so far still ends within `seconds`. Round n begins with variant n.
+    the longest so far still ends within `seconds`. Round n begins with variant n; `before` is
+    called at the beginning of each.
     """
     names = list(variants)
     found: dict[str, list[Any]] = {name: [] for name in names}
@@ -75,11 +80,19 @@ def in_turn(
         start = now()
         if number >= rounds[0] and start - began + longest > seconds:
             break
+        before()
         first = number % len(names)
         for name in names[first:] + names[:first]:
             found[name].append(variants[name]())
         longest = max(longest, now() - start)
     return found
+
+
+def quickest(sizes: Sequence[int], run: Callable[[int], float]) -> tuple[int, dict[str, Any]]:
+    """Run each size of batches once, for its seconds; return the quickest and what is kept."""
+    tried = {size: run(size) for size in sizes}
+    best = min(tried, key=lambda size: tried[size])
+    return best, {"batch": best, "tried": {str(each): took for each, took in tried.items()}}
 
 
 def refuse_unequal(name: str, distances: Mapping[str, float], limits: Mapping[str, float]) -> None:

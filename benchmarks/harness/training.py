@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.jobs import Plan, job_of, order_kind, order_of, prepare, runner_of
-from harness.machine import allocate_as
+from harness.machine import allocate_as, peak_now
 from harness.timing import in_turn, refuse_unequal
 
 __all__ = ["Plan", "Run", "measure", "run_pair"]
@@ -47,6 +47,7 @@ def measure(plan: Plan, base: Any, tokeniser: Any, segments: Any) -> dict[str, A
     """Measure a pair on rows that are tokens already, one epoch of them."""
     judge = _Judge(LIMITS if base.device.type == "cpu" else LIMITS_BF16)
     needed: dict[str, float] = {}
+    peaks: list[float] = []
 
     def once(name: str) -> Run:
         job = job_of(plan, name, base, tokeniser, segments)
@@ -65,8 +66,9 @@ def measure(plan: Plan, base: Any, tokeniser: Any, segments: Any) -> dict[str, A
         {name: functools.partial(once, name) for name in plan.variants},
         rounds=plan.rounds,
         seconds=plan.seconds,
+        before=lambda: peaks.append(peak_now(base.device.type)),
     )
-    return _record(plan, runs, segments) | needed
+    return _record(plan, runs, segments) | needed | {"peaks": peaks}
 
 
 class _Judge:

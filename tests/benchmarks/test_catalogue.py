@@ -59,6 +59,25 @@ def test_a_finished_pair_stays_finished_until_its_plan_changes(tmp_path):
         assert not read.finished(first.name, first.setting, known | other)
 
 
+def test_a_record_that_lacks_what_is_read_of_it_now_is_not_finished(tmp_path):
+    known = {pair.name: pair for pair in catalogue()}
+    results = Results(tmp_path / "results.json")
+
+    def finished(name, **record):
+        setting = known[name].setting
+        results.keep(name, {"setting": setting, "machine": {}, **record})
+        return results.finished(name, setting, {})
+
+    like, plain = {"smalltune_like": {}}, {"smalltune": {}}
+    assert not finished("train:micro:full:sst2", flop=1.0, runs=like)
+    assert finished("train:micro:full:sst2", flop=1.0, flop_like=1.0, runs=like)
+    assert finished("train:0.5b:lora:sst2", flop=1.0, runs=plain)
+    assert not finished("evaluate:15m:ag_news:8", flop=1.0, runs=plain)
+    assert not finished("study:micro:lora", runs=plain)
+    assert finished("memory:0.5b:lora:sst2", runs=plain)
+    assert finished("study:micro:full", refused="accuracy differs")
+
+
 def test_a_failure_does_not_replace_what_was_measured(tmp_path):
     results = Results(tmp_path / "results.json")
     for record in ({"failed": "first"}, {"measured": 1}, {"failed": "stopped"}):

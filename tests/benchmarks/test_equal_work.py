@@ -37,6 +37,7 @@ def test_every_setting_of_trainer_ends_where_smalltune_ends(tiny_folder, rows, m
         assert found["runs"][name]["cpu"][0] > 0
     assert found["runs"]["trainer"]["distances"]["weights"] > 0  # it was another computation
     assert found["flop"] > 0 and found["padded_tokens"] > found["tokens"]
+    assert found["flop_like"] > 0 and len(found["peaks"]) == 1 and found["peaks"][0] > 0
 
 
 def test_a_variant_that_learns_from_other_rows_is_refused(tiny_folder, rows, monkeypatch):

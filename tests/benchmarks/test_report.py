@@ -1,42 +1,10 @@
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
-from harness.reasons import Missed, Reason, explained, read_reasons
+from benchmarks.made import MACHINE, TRAINED, pair, record, run, studied
+from harness.jobs import ALL, LIKE
+from harness.measures import best_trainer, named, ratio_of, share_of_peak
 from harness.report import report
+from harness.settings import VARIANTS
 from harness.studies import cost_of, seconds_for
-from harness.tables import best_trainer, ratio_of, share_of_peak
-
-REASONS = Path(__file__).parents[2] / "benchmarks" / "reasons.md"
-MACHINE = {
-    "git": "abc", "python": "3.11", "gpu": None, "threads": 1, "load": 0.1,
-    "packages": {"torch": "2"},
-    "machine": {"cpu": "a processor", "cores": 2, "memory_bytes": 8e9, "platform": "Linux"},
-}  # fmt: skip
-
-
-def run(*seconds, **more):
-    return {"cpu": list(seconds), "wall": list(seconds), "loss": 1.0, "distances": {}, **more}
-
-
-def record(**runs):
-    return {
-        "date": "2026-01-01T00:00:00Z", "device": "cpu", "machine": MACHINE, "peak": 2e9,
-        "flop": 1e9, "runs": runs,
-    }  # fmt: skip
-
-
-def pair(name="train:a", aims=None, needs="", kind="train"):
-    return SimpleNamespace(name=name, kind=kind, aims=aims or {}, needs=needs)
-
-
-TRAINED = record(
-    smalltune=run(1.0, 1.0),
-    smalltune_like=run(0.5, 0.5),
-    trainer=run(6.0, 5.0),
-    trainer_packed=run(2.0, 2.0),
-    trainer_like=run(0.75, 0.75),
-)
 
 
 def test_a_variant_is_compared_with_smalltune_on_the_same_batches():
@@ -60,9 +28,72 @@ def test_the_share_of_peak_is_needed_operations_per_second_over_the_peak():
 
 
 def test_batches_of_like_length_need_operations_of_their_own():
-    made = TRAINED | {"flop_like": 2e9}
-    assert share_of_peak(made, "trainer_like") == pytest.approx(2e9 / 0.75 / 2e9)
-    assert share_of_peak(made, "trainer") == share_of_peak(TRAINED, "trainer")
+    assert share_of_peak(TRAINED, "trainer_like") == pytest.approx(2e9 / 0.75 / 2e9)
+    without = {name: value for name, value in TRAINED.items() if name != "flop_like"}
+    assert share_of_peak(without, "trainer") == share_of_peak(TRAINED, "trainer")
+    with pytest.raises(KeyError, match="flop_like"):
+        share_of_peak(without, "trainer_like")
+
+
+def test_a_record_of_an_earlier_form_is_left_out_and_says_what_it_lacks():
+    without = {name: value for name, value in TRAINED.items() if name != "flop_like"}
+    page = report({"train:a": without}, [pair(aims={"trainer": 5.0})])
+    assert (
+        "| `train:a` | to be measured again: an earlier form of the record, without flop_like |"
+        in page
+    )
+    assert "5.50" not in page and "## Training" not in page
+
+
+def test_a_pair_that_was_measured_beside_other_work_says_so():
+    load = {"before": 1.0, "after": 2.5, "others": 1.25}
+    page = report({"train:a": TRAINED | {"load": load}}, [pair(aims={"trainer": 5.0})])
+    assert "| `train:a` (loaded) | Trainer | 5.50 [5.00, 6.00] |" in page
+    assert "| `train:a` | 1.0 | 2.5 | 1.2 |" in page
+    quiet = report({"train:a": TRAINED | {"load": load | {"others": 0.1}}}, [pair()])
+    assert "loaded" not in quiet
+
+
+def test_a_peak_that_was_taken_once_is_told_from_those_of_each_round():
+    records = {"train:a": TRAINED, "train:b": TRAINED | {"peaks": [1e9, 2e9]}}
+    page = report(records, [pair(), pair("train:b")])
+    assert "| taken once, of smaller products, for `train:a` |" in page
+
+
+def test_of_an_older_record_the_load_average_before_tells():
+    def at(load):
+        return TRAINED | {"machine": {**MACHINE, "load": load}}
+
+    assert named("a", at(2.4)) == "`a`" and named("a", at(2.6)) == "`a` (loaded)"
+
+
+def test_the_best_batch_is_named_beside_those_it_was_chosen_from():
+    runs = {"smalltune": run(1.0), "lm_eval": run(8.0), "lm_eval_best": run(5.0)}
+    chosen = {"lm_eval_best": {"batch": 8, "tried": {"1": 8.0, "8": 5.25}}}
+    plan = {"task": "ag_news", "rows": 32, "shots": 8}
+    made = record(**runs) | {"chosen": chosen, "plan": plan}
+    aimed = pair("evaluate:a", {"lm_eval_best": 4.0}, kind="evaluate")
+    page = report({"evaluate:a": made}, [aimed])
+    assert "| lm-eval, best batch (8) | 5.00 [5.00, 5.00] | at least 4 | reached |" in page
+    assert "| `evaluate:a` | lm-eval, best batch (8) | 1: 8 s, 8: 5.25 s |" in page
+    assert "| `evaluate:a` | AG News, `ag_news/test` |  |  |  | 32 rows, 8 demonstrations |" in page
+
+
+def test_the_settings_say_what_each_variant_is_and_on_what_it_ran():
+    assert {*ALL, *LIKE, "lm_eval_best", "generate_best", "side_by_side"} <= {*VARIANTS}
+    page = report({"train:a": TRAINED}, [pair()])
+    assert f"| Trainer | {VARIANTS['trainer']} | glibc's own rule" in page
+    assert f"| Trainer, packed, label-only | {VARIANTS['trainer_packed']} | freed blocks" in page
+    assert VARIANTS["sft"] not in page
+    row = (
+        "| `train:a` | SST-2, `glue_sst2/train` | 16 | 10, 2 | 0.0003 | at most 512 tokens a row |"
+    )
+    assert row in page
+
+
+def test_a_study_shows_loss_and_accuracy_of_the_seeds_that_all_ran():
+    page = report({"study:a": studied()}, [pair("study:a", kind="study")])
+    assert "| 0.550 | 0.30000 | 2 |" in page and "| 0.400 | 0.35000 | 2 | accuracy 2e-01 |" in page
 
 
 def test_an_aim_is_said_to_be_reached_only_when_the_median_reaches_it():
@@ -134,101 +165,6 @@ def test_a_forecast_is_off_by_the_distance_of_its_median_from_the_actual():
     assert "| 0.80 [0.50, 1.50] times the actual | at most 0.3 | reached |" in page
     assert "| 0.90 [0.90, 0.90] times the actual | at most 0.05 | **not reached** |" in page
     assert "| `forecast:a` | 3 | 0.80 [0.50, 1.50] |" in page
-
-
-# Why an aim is missed
-
-
-def sized(**more):
-    """A record of the 15M shape: Trainer computes 10 positions, five of them padding."""
-    from harness.reasons import _shape
-
-    shape = _shape("15m")
-    flop = 6.0 * 5 * shape["layers"]  # the head, read once, is left out
-    plan = {"shape": "15m", "method": "full"}
-    return TRAINED | {"plan": plan, "tokens": 5, "padded_tokens": 10, "flop": flop} | more
-
-
-def test_an_aim_that_is_missed_stands_beside_its_reason_and_one_that_is_reached_does_not(tmp_path):
-    path = tmp_path / "reasons.md"
-    path.write_text(
-        "# head\n\n## train:* against trainer, best\n\nAt {share} % of {aim}, the {head of 15m}.\n"
-    )
-    pairs = [pair(aims={"trainer": 7.0, "best": 1.0}), pair("other:b", aims={"trainer": 9.0})]
-    page = report({"train:a": sized(peak=1e9), "other:b": TRAINED}, pairs, read_reasons(path))
-    flop = sized()["flop"]
-    assert f"- `train:a` (Trainer): At {100 * flop / 1e9:.0f} % of 7, the 61.\n" in page
-    assert "best setting):" not in page
-    assert "- `other:b` (Trainer): no reason is known yet." in page
-    assert "and why" not in report({"train:a": TRAINED}, [pair(aims={"trainer": 5.0})])
-
-
-def test_a_reason_holds_the_lowest_and_the_highest_of_the_pairs_it_is_for():
-    missed = [Missed(name, "trainer", sized(), aim) for name, aim in (("a", 6.0), ("b", 9.0))]
-    (said,) = explained(missed, [Reason("*", ("trainer",), "Aims of {aim}.")])
-    assert said == "- `a` (Trainer); `b` (Trainer): Aims of 6 to 9.\n"
-
-
-def test_the_work_of_trainer_is_that_of_all_positions_with_the_head_on_each():
-    missed = Missed("a", "trainer", sized(), 6.0)
-    (said,) = explained([missed], [Reason("*", ("trainer",), "{work} times, {padding} %")])
-    assert said.endswith("5.1 times, 50 %\n")  # twice the layers, and the head is 61 % of it
-
-
-def test_of_an_evaluation_the_record_says_how_much_is_saved():
-    runs = {"smalltune": run(1.0), "lm_eval": run(8.0), "lm_eval_batched": run(5.0)}
-    made = record(**runs) | {"rows": 32, "plain_flop": 6e9, "beginning_flop": 2e8}
-    text = "{work} times, {beginning} % for {rows} rows, at {busy} %, here {share} %, {needed} %"
-    reason = Reason("*", ("lm_eval", "lm_eval_batched"), text)
-    (slow,) = explained([Missed("a", "lm_eval", made, 9.0)], [reason])
-    assert slow.endswith("6 times, 20 % for 32 rows, at 38 %, here 50 %, 56 %\n")
-    (fast,) = explained([Missed("a", "lm_eval_batched", made, 9.0)], [reason])
-    assert "at 60 %" in fast and fast.endswith("90 %\n")
-
-
-def test_a_record_without_a_number_that_a_reason_names_is_not_explained_by_it():
-    missed = Missed("a", "trainer", TRAINED, 9.0)
-    (said,) = explained([missed], [Reason("*", ("trainer",), "All of {rows} rows.")])
-    assert said == "- `a` (Trainer): no reason is known yet.\n"
-
-
-def test_every_kept_reason_speaks_of_pairs_and_variants_that_there_are():
-    from fnmatch import fnmatch
-
-    from harness.catalogue import catalogue
-
-    for reason in read_reasons(REASONS):
-        fit = [one for one in catalogue() if fnmatch(one.name, reason.pairs)]
-        assert fit and all(any(v in one.aims for one in fit) for v in reason.variants)
-        anywhere = Reason("*", reason.variants, reason.text)
-        record = studied() if reason.pairs.startswith("study") else full_record()
-        assert all(anywhere.speaks_of(Missed("x", v, record, 2.0)) for v in reason.variants)
-
-
-def test_the_reason_of_a_study_tells_the_start_of_processes_from_their_work():
-    text = "{run} {peer_run} {start} {needed_run}"
-    missed = [Missed("study:x", "side_by_side", studied(), 4.0)]
-    (said,) = explained(missed, [Reason("study:*", ("side_by_side",), text)])
-    assert said.strip().endswith("2 8 3 2")
-
-
-def studied():
-    """A record of short runs: two processes of 16 seconds at once, which start in 6."""
-    runs = {
-        name: [{"wall": {"each": each, "measured": [2 * each, 2 * each]}}]
-        for name, each in (("smalltune", 2.0), ("one_by_one", 12.0), ("side_by_side", 8.0))
-    }
-    return {"runs": runs, "start": [{"wall": 6.0}]}
-
-
-PEERS = ("sft", "lm_eval", "lm_eval_batched", "generate_sorted")
-
-
-def full_record():
-    """A record that has what any reason may ask for."""
-    more = {name: run(12.0, 12.0) for name in PEERS}
-    kept = {"rows": 32, "plain_flop": 6e9, "beginning_flop": 2e8}
-    return sized(**kept) | {"runs": {**TRAINED["runs"], **more}}
 
 
 def test_pairs_that_other_code_measured_are_named():

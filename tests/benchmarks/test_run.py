@@ -39,14 +39,17 @@ def run(tmp_path, monkeypatch):
 def pairs(*names, needs=""):
     plan = SimpleNamespace(shape="micro")
     return [
-        SimpleNamespace(name=name, kind="train", plan=plan, needs=needs, setting={"is": name})
+        SimpleNamespace(
+            name=name, kind=name.partition(":")[0], plan=plan, needs=needs, setting={"is": name}
+        )
         for name in names
     ]
 
 
 ASKED = argparse.Namespace(
-    again=False, quick=False, threads=1, data=Path("data"), checkpoints=Path("checkpoints")
-)
+    again=False, quick=False, loaded=False, threads=1, data=Path("data"),
+    checkpoints=Path("checkpoints"),
+)  # fmt: skip
 
 
 def test_a_pair_that_breaks_fails_alone_and_those_behind_it_are_measured(run, tmp_path):
@@ -70,6 +73,23 @@ def test_a_pair_is_measured_again_with_other_packages(run, tmp_path, capsys, mon
     monkeypatch.setattr(run, "_place", lambda: {"packages": {"torch": "3"}})
     run.run_all(pairs("train:a"), Results(tmp_path / "results.json"), ASKED)
     assert capsys.readouterr().out.count("1 of 1 pairs to measure") == 2
+
+
+@pytest.mark.parametrize(("others", "loaded", "failed"), [
+    (1.0, False, ["study:a", "study:b"]), (1.0, True, []), (0.1, False, []), (None, False, []),
+])  # fmt: skip
+def test_what_the_clock_times_waits_for_a_quiet_machine(
+    run, tmp_path, capsys, monkeypatch, others, loaded, failed
+):
+    from harness import machine
+
+    monkeypatch.setattr(machine.Load, "others", lambda self: others)
+    monkeypatch.setattr(run, "LOOK", 0.0)
+    asked = argparse.Namespace(**{**vars(ASKED), "loaded": loaded})
+    results = Results(tmp_path / "results.json")
+    assert run.run_all(pairs("study:a", "train:a", "study:b"), results, asked) == failed
+    assert set(results.pairs) == {"train:a", "study:a", "study:b"} - {*failed}
+    assert capsys.readouterr().out.count("--loaded") == bool(failed)
 
 
 def test_what_needs_a_gpu_is_left_out_without_one(run, tmp_path):

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from harness.timing import Spread, Unequal, in_turn, ratio, refuse_unequal, spread
+from harness.timing import Spread, Unequal, in_turn, quickest, ratio, refuse_unequal, spread
 
 
 def test_a_spread_is_the_median_the_lowest_and_the_highest():
@@ -42,6 +42,26 @@ def test_rounds_end_before_the_time_is_over_but_not_before_the_fewest(seconds, e
 
     found = in_turn({"a": ten_seconds}, rounds=(2, 7), seconds=seconds, now=lambda: time[0])
     assert len(found["a"]) == expected
+
+
+def test_every_round_begins_with_what_is_asked_before_it():
+    said = []
+    variants = {name: lambda name=name: said.append(name) for name in "ab"}
+    in_turn(variants, rounds=(2, 2), seconds=0.0, before=lambda: said.append("-"))
+    assert "".join(said) == "-ab-ba"
+
+
+def test_the_quickest_of_several_sizes_is_found_by_one_run_of_each():
+    said = []
+
+    def taking(size):
+        said.append(size)
+        return times[size]
+
+    times = {1: 3.0, 4: 1.5, 8: 2.0}
+    best, kept = quickest([*times], taking)
+    assert said == [1, 4, 8] and best == 4
+    assert kept == {"batch": 4, "tried": {"1": 3.0, "4": 1.5, "8": 2.0}}
 
 
 def test_work_within_its_limits_is_equal_and_work_above_one_is_refused():

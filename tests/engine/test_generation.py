@@ -329,6 +329,16 @@ def test_the_best_next_tokens_are_found_a_piece_of_the_vocabulary_at_a_time(coun
         torch.testing.assert_close(values, expected.values, rtol=0, atol=1e-5)
 
 
+def test_a_head_with_a_forward_of_its_own_is_called_for_the_next_tokens():
+    head, states = some_head(300)
+    plain = head.forward
+    head.forward = lambda given: plain(given).flip(1)
+    expected = torch.log_softmax(head(states).double(), dim=-1).topk(3, dim=-1)
+    values, tokens = choosing.best_of_head(head, states, choosing.Wanted(3))
+    assert tokens.tolist() == expected.indices.tolist()
+    torch.testing.assert_close(values, expected.values, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("ends", [[3], [0, 7, 299], range(10_000)[100:300]])
 def test_end_tokens_are_chosen_apart_from_the_others(ends):
     head, states = some_head(10_000)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from smalltune.engine.fused import hooked
 from smalltune.engine.held import computed_in, is_linear
 
 __all__ = ["Wanted", "best_of_head", "best_of_logits"]
@@ -29,11 +30,12 @@ class Wanted:
 def best_of_head(head: Any, states: Any, wanted: Wanted) -> tuple[Any, Any]:
     """Return log-probabilities (float64) and tokens [n, c], best first, after states [n, d].
 
-    The output head goes through the vocabulary piece by piece if it is a plain linear layer.
+    The output head goes through the vocabulary piece by piece if it is a plain linear layer; one
+    with a forward of its own or with something called around it is called as it is.
     """
     import torch
 
-    if not is_linear(head) or head._forward_hooks or head._forward_pre_hooks:
+    if not is_linear(head) or hooked(head) or "forward" in vars(head):
         return best_of_logits(head(states), wanted)
     rows, device = head.weight.shape[0], states.device.type
     held = head.weight.dtype != computed_in(head) and not torch.is_autocast_enabled(device)
