@@ -9,6 +9,7 @@ from smalltune.backends import Backend
 from smalltune.core.errors import StudyError
 from smalltune.core.job import Job, Plan
 from smalltune.core.store import Store
+from smalltune.planning.contents import check_contents
 from smalltune.planning.fitting import unfit
 from smalltune.planning.forecast import Needs, forecast
 from smalltune.planning.foretold import foretell, measured_in
@@ -40,7 +41,8 @@ def run(
     With `until`, only as far as that stage: `prepare`, `tokens`, `train` or `predict`.
 
     What missing jobs need of the hub is fetched first; what cannot be had ends the run before it
-    begins, and so does a base that this machine's memory does not hold. A failed job stops only
+    begins, and so do rows that rule something out (`planning/contents.py`) and a base that this
+    machine's memory does not hold. A failed job stops only
     what depends on it. Whatever ends the run early (Ctrl-C, a full disk) leaves the store whole,
     and the next run goes on from there.
     """
@@ -63,6 +65,7 @@ def run(
         wanted = missing(goals(now, keep_weights=keep, until=until), store, keep_weights=keep)
         _refuse(wanted.values(), lock, backend)
         fetch(wanted.values(), lock, lambda what: tell(Event("fetch", info={"what": what})))
+        check_contents(study, lock, store)
         Pass(now, store, backend, report, tell, estimates, keep_weights=keep, until=until).go()
         if not unanswered:
             break
