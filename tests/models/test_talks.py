@@ -65,6 +65,16 @@ def test_the_systems_text_is_cut_before_the_question(tokenisers, chat):
 
 
 @pytest.mark.parametrize("chat", [True, False])
+def test_a_question_that_is_longer_than_the_systems_text_stays_whole_where_it_fits(
+    tokenisers, chat
+):
+    turns = [("system", "rule " * 40), ("user", "word " * 50 + "last?")]
+    shown, _, found = told(tokenisers("Qwen2.5-0.5B"), turns, chat=chat)
+    assert shown.count("word") == 50 and "last?" in shown and 0 < shown.count("rule") < 40
+    assert found.truncated == 1 and found.counts["turns_dropped"] == 0
+
+
+@pytest.mark.parametrize("chat", [True, False])
 @pytest.mark.parametrize("keep_end", [True, False])
 def test_a_question_that_does_not_fit_alone_is_cut(tokenisers, chat, keep_end):
     asked = "first " + "word " * 300 + "last?"
