@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hub.conftest import write_table
 
 STORIES = Path(__file__).parents[3] / "shared" / "checkpoints" / "stories260K"
 
@@ -183,3 +184,27 @@ for find, ref in (
     assert done.stdout.splitlines() == [
         f"some/model at {end}", f"some/table data/train.csv at {end}",
     ]  # fmt: skip
+
+
+def test_references_that_a_metric_cannot_see_are_refused_once_they_are_fetched(
+    type_, root, stories, tmp_path
+):
+    rows = [{"text": f"item {n}", "said": f"Привет, мир номер {n}"} for n in range(40)]
+    write_table(root / "datasets" / "some" / "greetings" / "data" / "train-0.parquet", rows)
+    greetings = {
+        "kind": "generation", "source": "some/greetings",
+        "splits": {"train": "train", "test": "train"},
+        "test": {"rows": 5}, "dev": {"rows": 5}, "reference": "said", "prompt": "{text}:",
+    }  # fmt: skip
+    own = {**STUDY, "tasks": {"greetings": greetings}, "methods": {"zero_shot": None}}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(own))
+    assert type_("lock").returncode == 0
+    assert type_("plan", "--no-forecast").returncode == 0, "nothing is fetched yet"
+    for verb in (["run"], ["plan", "--no-forecast"]):
+        done = type_(*verb)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "of the first 40 test rows, rougeL can count less than half. ROUGE" in done.stderr
+    assert not list((tmp_path / ".smalltune").glob("artifacts/*/*"))
+    own["tasks"]["greetings"]["metrics"] = ["chrf"]
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(own))
+    assert type_("plan", "--no-forecast").returncode == 0

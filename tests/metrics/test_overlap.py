@@ -124,13 +124,27 @@ def test_rouge_is_the_mean_of_the_packages_f_in_the_best_reference(kind):
     assert value(kind, texts, gold(references)) == pytest.approx(np.mean(best))
 
 
-@pytest.mark.parametrize("text", ["привет мир", "今天", "É", "Straße", "до 7", "the end"])
+@pytest.mark.parametrize("text", ["привет мир", "今天", "É", "Straße", "the end", "7"])
 @pytest.mark.parametrize("kind", ["rouge1", "rougeL", "rougeLsum", "chrf", "token_f1"])
 def test_a_metric_says_of_which_references_it_can_count_nothing(kind, text):
     found = value(kind, [text], gold([[text]]))
     assert bool(METRICS[kind].blind_to([text])) == (found == 0)
-    assert not METRICS[kind].blind_to([text, "one word"])
     assert not METRICS[kind].blind_to([])
+
+
+@pytest.mark.parametrize(
+    ("texts", "blind"),
+    [
+        (["привет мир", "one word"], True),  # 7 of 16 letters
+        (["привет мир", "one word more"], False),
+        (["до 7"], True),
+        ([":-)"], True),
+        (["élève à l'école"], False),
+    ],
+)
+def test_rouge_is_blind_where_it_counts_less_than_half_of_the_letters(texts, blind):
+    assert bool(METRICS["rougeL"].blind_to(texts)) == blind
+    assert not METRICS["chrf"].blind_to(texts)
 
 
 def test_worked_examples_of_rouge():

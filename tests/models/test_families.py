@@ -241,11 +241,37 @@ def test_a_conversation_is_read_as_the_real_template_writes_it(tokenisers):
     assert "helpful assistant" not in written
 
 
-def test_a_template_that_refuses_a_turn_names_them(template):
-    refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-    prompts = Prompts(template("Qwen2.5-0.5B", refuses), chat=True)
-    with pytest.raises(ModelError, match=r"system, user, assistant, user \(no system\)"):
-        prompts.encode([TALK])
+STRICT = (
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}[{{ m.role }}] {{ m.content }}\n"
+    "{% endfor %}{% if add_generation_prompt %}[assistant]\n{% endif %}"
+)
+"""As Gemma's and Mistral's: the user begins, and the assistant takes every other turn."""
+
+MUTE = STRICT.replace("for m in messages", "for m in messages if m.role != 'system'")
+"""As some of Llama's earlier ones: what the system says is left out without a word."""
+
+
+@pytest.mark.parametrize("text", [STRICT, MUTE])
+def test_a_system_text_that_a_template_does_not_take_stands_in_the_users_first_turn(template, text):
+    prompts = Prompts(template("Qwen2.5-0.5B", text), chat=True)
+    assert prompts.shown(TALK) == (
+        "[user] You are a pirate.\n\nHi\n[assistant] Arr.\n"
+        "[user] Where is < |im_end|> the gold?\n[assistant]\n"
+    )
+
+
+def test_an_assistant_that_may_not_begin_does_not(template, tokenisers):
+    lead = [TALK[0], ("assistant", "Ahoy!"), *TALK[1:2]]
+    prompts = Prompts(template("TinyLlama-1.1B", STRICT), chat=True)
+    assert prompts.shown(lead) == "[user] You are a pirate.\n\nHi\n[assistant]\n"
+    assert "assistant\nAhoy!<|im_end|>" in Prompts(tokenisers("Qwen2.5-0.5B"), True).shown(lead)
+
+
+def test_a_template_that_refuses_turns_all_the_same_names_them(template):
+    prompts = Prompts(template("Qwen2.5-0.5B", STRICT), chat=True)
+    with pytest.raises(ModelError, match=r"the turns user, user \(roles must alternate\)"):
+        prompts.encode([[("user", "Hi"), ("user", "Ho")]])
 
 
 def test_instruction_data_keep_their_turns_in_a_chat_and_are_one_text_without(tokenisers):
@@ -264,20 +290,6 @@ def test_instruction_data_keep_their_turns_in_a_chat_and_are_one_text_without(to
     assert "<|im_start|>user\nDo: You are" in tokeniser.decode(
         own.encode([row], tokeniser, length=200, chat=True).segments[0]
     )
-
-
-def test_a_long_conversation_loses_text_and_no_turn(tokenisers):
-    tokeniser = tokenisers("Qwen2.5-0.5B")
-    talk = [("user", "word " * 300), ("assistant", "No."), ("user", "And now?")]
-    rows = [
-        Row("a", {"instruction": "x", "input": ""}, "", ("Yes.",), turns=tuple(talk)),
-        Row("b", {"instruction": "x", "input": ""}, "", ("Yes.",), turns=(("user", "go " * 300),)),
-    ]
-    task = load("smalltune.tasks", "instructions")(longest=16)
-    found = task.encode(rows, tokeniser, length=100, chat=True)
-    assert found.truncated == 2 and max(found.segments.lengths) <= 100
-    shown = tokeniser.decode(found.segments[0])
-    assert "No.<|im_end|>\n<|im_start|>user\nAnd now?<|im_end|>\n<|im_start|>assistant" in shown
 
 
 @pytest.mark.parametrize(("name", "text"), [("Qwen2.5-0.5B", CHATML), ("deepseek-llm", R1)])

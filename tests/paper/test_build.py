@@ -156,3 +156,48 @@ def test_a_folder_with_other_files_is_left_alone(view, results, tmp_path):
     with pytest.raises(LatexError, match="holds other files than a paper"):
         build(view, results, folder)
     assert (folder / "thesis.doc").read_text() == "years of work"
+
+
+BODY = r"""
+\begin{document}\twocolumn
+%(text)s
+\section{Conclusion} %(words)s
+
+\settlefloats
+\section*{References} %(words)s %(words)s %(words)s
+
+\FloatBarrier
+\end{document}
+"""
+WIDE = r"""\begin{table*}\caption{Wide.}\rule{\textwidth}{%(size)s\textheight}\end{table*}
+"""
+NARROW = r"""\begin{table}\caption{Narrow.}\rule{\linewidth}{%(size)s\textheight}\end{table}
+"""
+
+
+def pages(folder, sizes) -> list[str]:
+    """Return the pages of a text with tables of these shares of a page; below 0 narrow ones."""
+    some = "Some words that fill a line and another one. " * 60
+    floats = "".join((WIDE if s > 0 else NARROW) % {"size": abs(s)} for s in sizes)
+    body = BODY % {"text": floats + some, "words": some}
+    preamble = (folder / "paper.tex").read_text().partition("\\begin{document}")[0]
+    (folder / "floats.tex").write_text(preamble.replace("\\input{numbers}", "") + body)
+    command = ["pdflatex", "-interaction=batchmode", "floats"]
+    subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60)
+    return words(folder / "floats.pdf").split("\f")[:-1]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX")
+@pytest.mark.parametrize(
+    "sizes", [(), (0.2,), (0.4,) * 7, (0.6,) * 4, (0.95, 0.3), (-0.4,) * 9, (0.3, -0.5, 0.8, -0.2)]
+)
+def test_all_tables_of_the_text_stand_before_the_references(built, tmp_path, sizes):
+    shutil.copy(built.folder / "paper.tex", tmp_path)
+    found = pages(tmp_path, sizes)
+    at = next(n for n, page in enumerate(found) if "References" in page)
+    assert sum(page.count("Table ") for page in found) == len(sizes)
+    assert not any("Table " in page for page in found[at + 1 :])
+    empty = [page for page in found[1:at] if page.count("Table ") + page.count("Some words") < 1]
+    assert not empty
+    if not sizes:
+        assert at == 0, "where nothing waits, the references fill the page of the text"

@@ -6,9 +6,11 @@ import pytest
 
 from smalltune.analysis.results import Results
 from smalltune.paper import latex
-from smalltune.paper.asking import answering, asking
+from smalltune.paper.asking import add_asking, answering, asking, chatting
 from smalltune.paper.build import build
 from smalltune.paper.explained import explained
+from smalltune.paper.numbers import Numbers
+from smalltune.paper.view import MethodView
 
 
 def section(report, name: str) -> str:
@@ -80,3 +82,51 @@ def test_test_rows_with_answers_that_are_too_long_are_counted(
     start = r"In \tokensAnswersCutTestReviews{} of the test rows"
     assert f"{start} {said}" in text.replace(",{}", ",")
     assert r"In \tokensAnswersCutTrainReviews{} of the training rows" in text
+
+
+def test_how_much_a_written_label_may_take_is_told(view):
+    written = replace(view.tasks[0], answers="written labels", decoding={"beyond": 4})
+    study, numbers = replace(view, tasks=(written,)), Numbers()
+    (said,) = asking(study, trains=False)
+    assert r"may write \askingBeyondReviews{} tokens more than the longest label" in said
+    add_asking(study, numbers)
+    assert numbers["askingBeyondReviews"].value == 4
+    (older,) = asking(replace(study, tasks=(replace(written, decoding={}),)), trains=False)
+    assert "may write" not in older
+
+
+def test_a_chat_is_told_of_and_what_it_does_to_conversations_and_demonstrations(view):
+    assert chatting(view, ["reviews"]) == ()
+    chat = replace(view.models[0], chat=True)
+    study = replace(view, models=(chat,))
+    (said,) = chatting(study, ["reviews"])
+    assert said.startswith("The model is asked in its chat template: the prompt is the user's turn")
+    talks = replace(study, tasks=(replace(view.tasks[0], talks=True),))
+    assert len(chatting(talks, [])) == 1
+    assert "Conversations of Reviews are given turn by turn" in chatting(talks, ["reviews"])[1]
+    shown = MethodView("few", "few_shot", "Few-shot", why="x", options={"shots": 4})
+    told = chatting(replace(talks, methods=(shown,)), ["reviews"])
+    assert "The solved items of few-{}shot are earlier turns of the same" in told[2]
+    two = replace(view, models=(chat, replace(chat, name="other", title="Other", chat=False)))
+    assert chatting(two, [])[0].startswith("micro-{}llama is asked in its own chat template")
+
+
+def test_the_paper_of_a_chat_says_so_and_counts_what_conversations_lost(
+    view, results, tmp_path, monkeypatch
+):
+    read = Results.token_facts
+
+    def counted(self, task, model):
+        found = read(self, task, model)
+        splits = {split: {**facts, "turns_dropped": 3} for split, facts in found.splits.items()}
+        return replace(found, splits=splits)
+
+    monkeypatch.setattr(Results, "token_facts", counted)
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    task = replace(view.tasks[0], answers="likelihood", options={"longest": 24}, talks=True)
+    study = replace(view, tasks=(task,), models=(replace(view.models[0], chat=True),))
+    built = build(study, results, tmp_path / "paper")
+    text = section(built, "data")
+    assert r"\tokensTurnsDroppedTrainReviews{} training rows and" in text
+    assert r"\tokensTurnsDroppedTestReviews{} test rows lost exchanges." in text
+    assert "Conversations of Reviews are given turn by turn" in section(built, "setup")

@@ -12,6 +12,7 @@ from smalltune.paper import moved
 from smalltune.paper.build import build
 from smalltune.paper.moved import add_difference, side
 from smalltune.paper.numbers import Numbers
+from smalltune.paper.tables import zero_note
 from smalltune.paper.view import MethodView
 
 
@@ -86,3 +87,15 @@ def test_the_digits_of_an_interval_show_on_which_side_of_zero_it_ends(
     at, numbers = replace(estimates(results, "test")[0], low=low, high=0.0386), Numbers()
     add_difference(numbers, "moved", at, accuracy, "a difference")
     assert (numbers["movedInterval"].text, side(at, accuracy.better)) == (printed, lies)
+
+
+@pytest.mark.parametrize(
+    ("low", "noted"), [(-0.0003, True), (0.0003, True), (-0.0053, False), (0.0103, False)]
+)
+def test_a_table_says_how_to_read_an_end_that_rounds_to_zero_where_it_has_one(
+    view, results, low, noted
+):
+    at, numbers = replace(estimates(results, "test")[0], low=low, high=0.0386), Numbers()
+    add_difference(numbers, "moved", at, view.metric("accuracy"), "a difference")
+    said = " An end that rounds to zero keeps the sign of the side on which it lies."
+    assert zero_note(numbers, ["movedInterval", "other"]) == said * noted

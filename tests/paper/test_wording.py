@@ -114,9 +114,9 @@ def test_the_tables_say_what_they_list(built):
     assert "Seeds and items $p$" in head and "& Item $p$" not in head
 
 
-def test_the_references_follow_the_text_and_no_float_of_the_appendix_stands_among_them(built):
+def test_no_float_of_the_text_or_of_the_appendix_stands_among_the_references(built):
     text = (built.folder / "paper.tex").read_text()
-    assert re.search(r"\\input{sections/conclusion}\n\n{\\small\n\\bibliographystyle", text)
+    assert re.search(r"conclusion}\n\n\\settlefloats\n{\\small\n\\bibliographystyle", text)
     assert "\\FloatBarrier\n\\suppressfloats[t]\n\\appendix" in text
     assert r"\newcommand{\FloatBarrier}{\clearpage}" in text  # where placeins is not installed
 

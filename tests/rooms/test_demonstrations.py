@@ -86,6 +86,29 @@ def test_in_a_chat_solved_items_are_turns_of_one_conversation(kind):
         assert tokeniser.decode(prompts[i][: prompts.answers[i]]) == written
 
 
+THINKING = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+"""As Qwen3's: a block of reasoning stands before the answer to come, and before no earlier one."""
+
+
+def test_solved_items_in_a_chat_hold_no_block_of_reasoning_that_the_template_does_not_write():
+    tokeniser = load_tokeniser(checkpoint("Qwen2.5-0.5B"))
+    tokeniser.chat_template = THINKING
+    task, rows = reviews()
+    encoded, prompts, _ = behind(task, rows, tokeniser, chat=True)
+    said = [(f"{row.fields['t']}\nIt is", row.label) for row in rows]
+    shots = [each for n in chosen(encoded.labels.tolist(), 2, 0) for each in said[n]]
+    for i, (asked, _) in enumerate(said):
+        written = tokeniser.apply_chat_template(
+            turns(*shots, asked), tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        assert written.count("<think>") == 1
+        assert tokeniser.decode(prompts[i][: prompts.answers[i]]) == written
+
+
 def test_prompts_stand_behind_solved_items_with_a_blank_line_between(tokeniser):
     task, rows = reviews()
     encoded, prompts, short = behind(task, rows, tokeniser)

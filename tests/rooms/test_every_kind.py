@@ -144,6 +144,8 @@ def test_written_labels_are_known_by_whole_words_and_must_be_apart():
     assert [written_label(text, words) for text in ("No.", "**YES**", "no idea!", "known", "")] == [
         "no", "yes", "no idea", None, None,
     ]  # fmt: skip
+    later = ("yes\n\nNo reason.", "\n yes.\nno", "\nNothing\nyes", "yes no\n")
+    assert [written_label(text, words) for text in later] == ["yes", "yes", None, None]
     assert [written_label(text, words) for text in ("yes, yes", "yes no", "Yes. Or no idea?")] == [
         "yes", None, None,
     ]  # fmt: skip
@@ -203,7 +205,7 @@ def test_options_that_came_later_are_no_part_of_a_key_while_they_are_empty():
     assert set(plain.prompt_options()) == {"text", "labels", "prompt"}
     assert plain.decoding_options() == {}
     written = load("smalltune.tasks", "sst2")(answered="written")
-    assert written.decoding_options() == {"answered": "written"}
+    assert written.decoding_options() == {"answered": "written", "read": "first line", "beyond": 4}
     assert written.prompt_options() == plain.prompt_options() | {"answered": "written"}
     grouped = load("smalltune.tasks", "boolq")()
     assert grouped.data_options()["group"] == "passage"

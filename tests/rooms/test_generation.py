@@ -9,7 +9,7 @@ from rooms.tables import table
 from smalltune.core.errors import DataError, StudyError
 from smalltune.core.plugins import load
 from smalltune.data.splits import Row
-from smalltune.models.lines import has_words, line_ends, read_answer, read_text
+from smalltune.models.lines import has_words, line_ends, read_answer, read_text, thought_of
 from smalltune.models.loading import load_tokeniser
 
 ROWS = [{"t": f"facts of item {n}", "s": f"summary {n}"} for n in range(40)]
@@ -256,3 +256,42 @@ def test_a_model_that_learned_an_answer_writes_it_and_ends(tokeniser, tiny):
         said = list(task.predict(tiny, encoded, answers, **options))
         assert [row["text"] for row in said] == ["the end", "a start"]
         assert all(row["ended"] for row in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "thought"),
+    [
+        ("<think>\n\n</think>\n\nParis.\nA city.", "<think>\n\n</think>\n\n"),
+        ("\n<think>Is it </think> Paris.\nA city.", "\n<think>Is it </think> "),
+        ("<think>Paris. But", "<think>Paris. But"),
+        ("Paris.\nA city.", ""),
+        ("Paris. <think>Or not?</think>", ""),
+    ],
+)
+def test_in_a_chat_a_block_of_reasoning_is_no_part_of_the_answer(tokeniser, text, thought):
+    assert thought_of(text) == thought
+    ids = tokeniser.encode(text, add_special_tokens=False)
+    rest = text.removeprefix(thought).strip()
+    assert read_text(tokeniser, ids, line=False, chat=True) == rest
+    assert read_text(tokeniser, ids, line=True, chat=True) == rest.partition("\n")[0]
+    assert read_text(tokeniser, ids, line=False) == text.strip()
+
+
+def test_what_is_judged_of_a_chats_text_stands_behind_its_reasoning(tokeniser, monkeypatch):
+    from types import SimpleNamespace
+
+    from smalltune.engine import generation
+
+    texts = ["<think>Hm, a sum.</think>\n\na summary", "<think>Hm, a"]
+    ids = [tokeniser.encode(text, add_special_tokens=False) for text in texts]
+    said = [SimpleNamespace(tokens=each, ended=True, log_prob=-1.0) for each in ids]
+    monkeypatch.setattr(generation, "generate", lambda *args, **options: said)
+    task, rows = own(), [Row(str(n), {"t": "facts"}, "", ("a summary",)) for n in range(2)]
+    encoded = task.encode(rows, tokeniser, length=64, chat=False).segments
+    answers, how = task.answers(tokeniser, chat=False), task.decoding_options()
+    chat = {**how, "thoughts": "left out"}
+    found = list(task.predict(None, encoded, answers, decoding=chat, tokeniser=tokeniser))
+    assert [row["predicted"] for row in found] == ["a summary", None]
+    assert [row["text"] for row in found] == ["a summary", ""]
+    plain = list(task.predict(None, encoded, answers, decoding=how, tokeniser=tokeniser))
+    assert [row["text"] for row in plain] == texts

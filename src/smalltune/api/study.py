@@ -86,17 +86,25 @@ class Study:
     def checked(self) -> tuple[str, ...]:
         """Remarks on a look ahead, before anything runs: does each method fit each model?
 
-        Raises StudyError with the line of each that does not.
+        Raises StudyError with the line of each that does not, and of data that rule something out.
         """
+        from smalltune.planning.contents import check_contents
         from smalltune.planning.fits import check_fits
 
+        check_contents(self.spec, self.locked, self.store)
         return tuple(check_fits(self.spec, self.locked, self.store, self.plan()))
 
     # Making numbers
 
     def lock(self) -> Lock:
-        """Pin what every name means now, the hub's included, and return the lock."""
+        """Pin what every name means now, the hub's included, and return the lock.
+
+        Raises StudyError when rows that are here rule something out (`planning/contents.py`).
+        """
+        from smalltune.planning.contents import check_contents
+
         self.__dict__["locked"] = lock_anew(self.spec)
+        check_contents(self.spec, self.locked, self.store)
         return self.locked
 
     def plan(self) -> Plan:

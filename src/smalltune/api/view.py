@@ -61,6 +61,7 @@ def _model(model: ModelSpec, lock: Lock) -> ModelView:
         source=model.source,
         digest=locked.digest,
         facts=facts(locked.config, locked.parameters, locked.dtype),
+        chat=model.chat,
         **_said(model.said),
     )
 
@@ -93,6 +94,7 @@ def _task(study: StudySpec, task: TaskSpec, lock: Lock) -> TaskView:
         trained=task.trained,
         met=any(meets(method, task) for method in study.methods),
         selects=study.selects_by(task),
+        talks=object_.talks,
         **_said(task.said),
     )
 

@@ -11,6 +11,10 @@ own. Else they are one text: a system message stands before the first turn, and 
 come before, each bears its speaker. In a CSV a conversation is JSON text. A row in which somebody
 else takes a turn, as a tool, is dropped and counted. An input that says that there is none
 ("<noinput>", "No input") is empty.
+
+A conversation that is too long loses its oldest exchanges first (`models/talks.py`); its system
+text and last question stay, and lose text only where they do not fit by themselves. With
+`uncut: [instruction]` they lose none.
 """
 
 import json
@@ -75,6 +79,11 @@ class Exchanges(Prompted):
         return self.prompt or f"{{instruction}}\n\n{{input}}\n\n{self.ending}"
 
     @property
+    def talks(self) -> bool:
+        """Whether a row may be a conversation whose turns a chat template writes."""
+        return not self.prompt
+
+    @property
     def _needed(self) -> tuple[str, ...]:
         """The columns that every row must have; the others depend on the format."""
         return tuple(column for column in (self.id, self.group) if column)
@@ -91,16 +100,14 @@ class Exchanges(Prompted):
             self._named(raw, name), fields, "", (said.answer,), group=group, turns=said.turns
         )
 
-    def _said(self, row: Row, *, chat: bool) -> Mapping[str, str]:
-        """Return the texts of a row by name; in a chat the turns of a conversation one by one."""
-        if not chat or not row.turns or self.prompt:
-            return row.fields
-        return {f"{place} {role}": text for place, (role, text) in enumerate(row.turns)}
+    def _talk(self, turns: Turns, *, chat: bool) -> Any:
+        """Return the prompt of a conversation: in a chat its turns, else the text that it makes."""
+        if chat and not self.prompt:
+            return turns
+        return self._render({"instruction": _as_text(turns), "input": ""})
 
-    def _render(self, fields: Mapping[str, str]) -> Any:
-        """Return the prompt without the paragraphs that have nothing to say, or the turns."""
-        if "instruction" not in fields:
-            return tuple((name.partition(" ")[2], text) for name, text in fields.items())
+    def _render(self, fields: Mapping[str, str]) -> str:
+        """Return the prompt without the paragraphs that have nothing to say."""
         kept = []
         for part in _PART.split(self.template):
             places = self._places.findall(part)
@@ -191,13 +198,17 @@ def _conversation(raw: Sequence[Any], where: str) -> Exchange | str:
     if len(said) < 2 or not any(role == "user" for role, _ in said[:-1]):
         raise DataError(f"{where}: the conversation holds no question with an answer: drop the row")
     *before, (_, answer) = said
-    if len(before) == 1:
-        asked = before[0][1]
-    else:
-        asked = "\n\n".join(f"{_SPOKEN[role]}: {text}" for role, text in before)
-    first = (("system", system),) if system else ()
-    instruction = "\n\n".join(part for part in (system, asked) if part)
-    return Exchange(instruction, "", answer, (*first, *before))
+    spoken = (*((("system", system),) if system else ()), *before)
+    return Exchange(_as_text(spoken), "", answer, spoken)
+
+
+def _as_text(turns: Turns) -> str:
+    """Return a conversation as one text; where there are several turns, each bears its speaker."""
+    system = [text for role, text in turns if role == "system"]
+    said = [(role, text) for role, text in turns if role != "system"]
+    if len(said) > 1:
+        said = [(role, f"{_SPOKEN[role]}: {text}") for role, text in said]
+    return "\n\n".join(text for text in (*system, *(text for _, text in said)) if text)
 
 
 def _turn(raw: Any, where: str) -> tuple[str, str]:

@@ -79,14 +79,16 @@ def words_for(values: Sequence[str]) -> tuple[dict[str, str], bool]:
 def written_label(text: str, words: Sequence[str]) -> str | None:
     """Return the label word that a text begins with, as whole words.
 
-    None where it begins with none, or where it names another label too: who says "yes no" or "good
-    or bad" has not answered. Case and punctuation do not count. Of two words the longer one counts.
+    None where it begins with none, or where its first line names another label too: who says "yes
+    no" or "good or bad" has not answered. What comes in later lines is no part of the answer. Case
+    and punctuation do not count. Of two words the longer one counts.
 
     >>> written_label("Yes, because", ["no", "yes"]), written_label("nothing", ["no", "yes"])
     ('yes', None)
     >>> written_label("good or bad", ["bad", "good"])
     """
-    said, found, at = normal(text), list[str](), 0
+    lines = text.strip().splitlines()
+    said, found, at = normal(lines[0] if lines else ""), list[str](), 0
     bare = {normal(word): word for word in sorted(words, key=lambda word: -len(normal(word)))}
     while at < len(said):
         here = next((each for each in bare if said[at : at + len(each)] == each), ())

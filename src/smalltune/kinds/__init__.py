@@ -101,6 +101,11 @@ class Task(ABC):
         return self._fields(self.decoding_fields)
 
     @property
+    def talks(self) -> bool:
+        """Whether a row may be a conversation whose turns a chat template writes."""
+        return False
+
+    @property
     def usual_metrics(self) -> tuple[str, ...]:
         """The metrics that score the task where a study names none."""
         return self.metrics

@@ -39,8 +39,8 @@ class Classification(Prompted, Task):
     `labels` maps each value of the label column to the word that stands for it. `answered` says how
     a model answers: its label is "chosen", the likeliest of the words, or "written", what it writes
     by itself, greedily. What is learned is then the word and the token that ends it. A text that
-    does not begin with a label's word, or that also names another label, is no answer: it is wrong
-    and counted by `invalid_rate`, and no label has a probability.
+    does not begin with a label's word, or whose first line also names another label, is no answer:
+    it is wrong and counted by `invalid_rate`, and no label has a probability.
     """
 
     label: str = "label"
@@ -82,8 +82,10 @@ class Classification(Prompted, Task):
         return super().prompt_options() | written
 
     def decoding_options(self) -> dict[str, Any]:
-        """Return how a label is written; nothing where it is chosen, as it always was."""
-        return {} if self.answered == "chosen" else super().decoding_options()
+        """Return how a label is written and read; nothing where it is chosen, as it always was."""
+        if self.answered == "chosen":
+            return {}
+        return super().decoding_options() | {"read": "first line", "beyond": MORE}
 
     # Data
 
@@ -194,8 +196,9 @@ class Classification(Prompted, Task):
         """
         from smalltune.engine.scoring import label_log_probs
 
-        if dict(decoding or {}).get("answered") == "written":
-            yield from _written(model, encoded, answers, tokeniser)
+        how = dict(decoding or {})
+        if how.get("answered") == "written":
+            yield from _written(model, encoded, answers, tokeniser, how)
             return
         for row in label_log_probs(model, encoded, answers.tokens):
             name = answers.names[int(np.argmax(row))]
@@ -203,16 +206,19 @@ class Classification(Prompted, Task):
 
 
 def _written(
-    model: Any, prompts: Segments, answers: Answers, tokeniser: Any
+    model: Any, prompts: Segments, answers: Answers, tokeniser: Any, how: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Let a model write a few tokens more than the longest label word with its end has."""
+    """Let a model write `beyond` tokens more than the longest label word with its end has.
+
+    In a chat a block of reasoning before the label is no part of the text (`thoughts`).
+    """
     from smalltune.engine.generation import Decoding, generate
 
-    longest = max(len(tokens) for tokens in answers.tokens) + MORE
+    longest = max(len(tokens) for tokens in answers.tokens) + how.get("beyond", MORE)
     learnt, eos = answers.tokens[0][-1], tokeniser.eos_token_id
     ends = list(dict.fromkeys([learnt, *([] if eos is None else [int(eos)])]))
     for said in generate(model, prompts, Decoding(longest=longest), ends=ends):
-        text = read_text(tokeniser, said.tokens, line=False)
+        text = read_text(tokeniser, said.tokens, line=False, chat="thoughts" in how)
         yield {
             "text": text,
             "ended": said.ended,

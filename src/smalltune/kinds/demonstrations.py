@@ -51,13 +51,15 @@ class Demonstrations:
 
         The opening is written once and not before each item; an item's end token, one of `ends`,
         becomes a blank line, and in a chat the end of the assistant's turn and the beginning of the
-        user's next one.
+        user's next one. A block of reasoning that the template closes before the answer to come
+        does not stand in an earlier turn.
         """
         opening, gap = prompts.frame
         first = tuple(opening)
         items = []
         for place in chosen(lessons.labels.tolist(), k, seed):
-            ids = _bare(lessons[place], first)
+            asked = int(lessons.answers[place])
+            ids = _bare(_answered(lessons[place], asked, prompts.thought), first)
             ids = ids[:-1] if len(ids) and int(ids[-1]) in ends else ids
             items.append(np.append(ids, gap).astype(np.int32))
         return cls(tuple(items), first)
@@ -85,6 +87,14 @@ class Demonstrations:
             whole.append(np.concatenate([head, *shown, own]))
             begins.append(begin + sum(map(len, shown)))
         return Segments.of(whole, begins, prompts.labels.tolist()), short
+
+
+def _answered(ids: Tokens, begin: int, thought: Sequence[int]) -> Tokens:
+    """Return a segment without the tokens of a thought before the answer, which begins there."""
+    start = begin - len(thought)
+    if not thought or ids[start:begin].tolist() != list(thought):
+        return ids
+    return np.concatenate([ids[:start], ids[begin:]])
 
 
 def _bare(ids: Tokens, first: Sequence[int]) -> Tokens:

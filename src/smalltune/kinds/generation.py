@@ -4,7 +4,7 @@ Summaries, answers found in a passage, facts put into words. What is learned is 
 the token that ends it; the prompt is only read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +23,7 @@ from smalltune.models.cutting import Cutter
 from smalltune.models.families import Prompts
 from smalltune.models.lines import has_words, line_ends, read_answer
 from smalltune.models.near_cuts import joints_of
+from smalltune.models.talks import Talks
 
 __all__ = ["QUESTION_METRICS", "Generation"]
 
@@ -165,10 +166,9 @@ class Generation(Prompted, Task):
         begins: list[int] = []
         lost: list[int] = []
         lengths: list[int] = []
-        short = 0
+        short, lost_turns, talks = 0, 0, False
         for few in chunks(rows, CHUNK):
-            texts = [self._said(row, chat=chat) for row in few]
-            asked, before = cutter.fit(texts, [row.id for row in few])
+            asked, before, fewer = self._fit(few, cutter, chat=chat)
             said = prompts.replies(self._stub, [row.references[0] for row in few])
             for row, ids, reply, whole in zip(few, asked, said, before, strict=True):
                 answer = [*reply, end][: self.longest]
@@ -177,14 +177,37 @@ class Generation(Prompted, Task):
                 begins.append(len(ids))
                 lost.append(int(whole > room and self._lost(row, tokeniser.decode(ids))))
             lengths += before
+            lost_turns += fewer
+            talks |= any(row.turns for row in few)
         truncated = sum(each > room for each in lengths)
         counts = {"answers_cut": short} | ({"answers_lost": sum(lost)} if self.extractive else {})
+        counts |= {"turns_dropped": lost_turns} if talks else {}
         segments = Segments.of(kept, begins, lost)
         return Encoded(segments, truncated, len(kept), np.array(lengths, dtype=np.int64), counts)
 
-    def _said(self, row: Row, *, chat: bool) -> Mapping[str, str]:
-        """Return the texts that the prompt of a row is made of, by name."""
-        return row.fields
+    def _fit(
+        self, rows: Sequence[Row], cutter: Cutter, *, chat: bool
+    ) -> tuple[list[list[int]], list[int], int]:
+        """Return the tokens of each prompt, their number uncut, and how many lost exchanges."""
+        plain = [row for row in rows if not row.turns]
+        spoken = [row for row in rows if row.turns]
+        talks = Talks(
+            lambda turns: self._talk(turns, chat=chat),
+            cutter.encode,
+            cutter.room,
+            "instruction" in self.uncut,
+            self.keep_end,
+            cutter.decode,
+        )
+        asked, before = cutter.fit([row.fields for row in plain], [row.id for row in plain])
+        said, sizes, fewer = talks.fit([row.turns for row in spoken], [row.id for row in spoken])
+        first, second = zip(asked, before, strict=True), zip(said, sizes, strict=True)
+        found = [next(second if row.turns else first) for row in rows]
+        return [ids for ids, _ in found], [size for _, size in found], fewer
+
+    def _talk(self, turns: tuple[tuple[str, str], ...], *, chat: bool) -> Any:
+        """Return the prompt of a conversation; only instruction data hold some."""
+        return turns
 
     def _lost(self, row: Row, seen: str) -> bool:
         """Tell whether none of an extractive item's answers is in what is left of its prompt."""
@@ -218,7 +241,8 @@ class Generation(Prompted, Task):
 
         `decoding` holds the task's `decoding_options`; the references are not looked at. A text
         without a word (nothing, dots, blanks) is no answer: `predicted` is None then. A text whose
-        line is over has `ended` where a line is asked for.
+        line is over has `ended` where a line is asked for. In a chat a block of reasoning before
+        the answer, which may have many lines, is no part of the text (`thoughts`).
 
         Where the kind is `judged` by likelihood nothing is written: yield the log-likelihood of the
         first reference with its end, in nats, and its tokens.
@@ -229,16 +253,16 @@ class Generation(Prompted, Task):
         from smalltune.engine.generation import Decoding, generate
 
         options = dict(decoding or {})
-        line = options.pop("stop") == "line"
+        line, chat = options.pop("stop") == "line", bool(options.pop("thoughts", ""))
         ends = [tokens[0] for tokens in answers.tokens]
-        stops = [*ends, *(line_ends(tokeniser) if line else [])]
+        stops = [*ends, *(line_ends(tokeniser) if line and not chat else [])]
         prompts = Segments.of(
             [encoded[i][:begin] for i, begin in enumerate(encoded.answers)],
             encoded.answers.tolist(),
             encoded.labels.tolist(),
         )
         for said in generate(model, prompts, Decoding(**options), ends=stops):
-            text, over = read_answer(tokeniser, said.tokens, line=line)
+            text, over = read_answer(tokeniser, said.tokens, line=line, chat=chat)
             yield {
                 "text": text,
                 "ended": said.ended or over,

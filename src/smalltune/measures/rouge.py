@@ -57,8 +57,13 @@ class Rouge:
 
     @staticmethod
     def blind_to(references: Sequence[str]) -> str:
-        """Return what to do where no text has a letter a to z or a digit; F would be 0 for all."""
-        if not references or any(_COUNTED.search(text.lower()) for text in references):
+        """Return what to do where most letters and figures of the texts are no a to z or digit.
+
+        Of what it does not count, F says nothing; a text without any that it counts has F 0.
+        """
+        letters = sum(character.isalnum() for text in references for character in text)
+        counted = sum(len(_COUNTED.findall(text.lower())) for text in references)
+        if not references or (counted and 2 * counted >= letters):
             return ""
         return (
             "ROUGE counts the letters a to z and digits alone: name chrf, exact_match or token_f1 "

@@ -139,7 +139,7 @@ class Metric(ABC):
 
     @staticmethod
     def blind_to(references: Sequence[str]) -> str:
-        """Return why the metric finds nothing in any of these texts, and what to do; mostly ""."""
+        """Return why the metric cannot see most of these texts, and what to do; mostly ""."""
         return ""
 
 

@@ -3,7 +3,7 @@
 Or their start, where the end of a text says more.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 from smalltune.core.errors import StudyError
 from smalltune.models.near_cuts import near_cuts
 
-__all__ = ["Cutter", "batch"]
+__all__ = ["Cutter", "Fields", "batch", "no_room"]
 
 CHARACTERS = 64  # of a text that are looked at first, for each token that there is room for
 AT_ONCE = 2_000_000  # characters handed to a tokeniser, whose own memory is many times theirs
 
 Fields = Mapping[str, str]
+"""The texts of a row by name."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Cutter:
     """Makes prompts of at most `room` tokens out of the texts of rows.
 
     `render` puts the texts of a row into the prompt, which is a text or the turns of a
-    conversation; `encode` returns the tokens of prompts. All
-    texts of a row are cut to the same number of characters, the largest that fits, so that the
-    longest loses first; those named in `uncut`, as a question, stay whole. They keep their first
-    characters, with `keep_end` their last ones. The number is found by bisection, and for all rows
-    at once, because a tokeniser is at its best with many texts. With `decode` (see `joints_of`),
-    most rows are spared reading all of it at each step.
+    conversation; `encode` returns the tokens of prompts. All texts of a row are cut to the same
+    number of characters, the largest that fits, so that the longest loses first; those named in
+    `uncut`, as a question, stay whole. They keep their first characters, with `keep_end` their last
+    ones. The number is found by bisection, and for all rows at once, because a tokeniser is at its
+    best with many texts. With `decode` (see `joints_of`), most rows are spared reading all of it at
+    each step.
 
     Of an enormous text only as much is tried as it takes to see that it does not fit: that more
     of a text has no fewer tokens is presumed. What lies beyond is counted and not kept.
@@ -100,10 +101,10 @@ class Cutter:
         (name,) = names
 
         def read(texts: Mapping[int, str]) -> dict[int, list[int]]:
-            made = self._encoded({**rows[i], name: text} for i, text in texts.items())
+            made = self.encoded({**rows[i], name: text} for i, text in texts.items())
             return dict(zip(texts, made, strict=True))
 
-        bare = [len(ids) for ids in self._encoded({**row, name: ""} for row in rows)]
+        bare = [len(ids) for ids in self.encoded({**row, name: ""} for row in rows)]
         texts = [row[name] for row in rows]
         return near_cuts(texts, tokens, bare, too_long, self.room, self.decode, read)
 
@@ -127,14 +128,7 @@ class Cutter:
         lost = [place for place, ids in enumerate(found) if ids is None]
         if not lost:
             return
-        which = f"item {names[lost[0]]!r}" if names else ""
-        which += f" and {len(lost) - 1} more" if which and lost[1:] else ""
-        with_it = f" with its {' and '.join(sorted(self.uncut))}" if self.uncut else ""
-        raise StudyError(
-            f"{which}{': ' if which else ''}the prompt alone{with_it} does not fit into a context "
-            f"of {self.room} tokens: raise max_length where the model's context allows"
-            + (", or shorten or drop the row" if self.uncut else ", or shorten the prompt")
-        )
+        raise no_room([names[place] for place in lost] if names else [], self.uncut, self.room)
 
     def _longest(self, fields: Fields) -> int:
         return max((len(t) for name, t in fields.items() if name not in self.uncut), default=0)
@@ -148,12 +142,12 @@ class Cutter:
             if name not in self.uncut
             for place in range(start, len(text), AT_ONCE)
         )
-        bare, *found = map(len, self._encoded(chain([empty], pieces)))
+        bare, *found = map(len, self.encoded(chain([empty], pieces)))
         return max(0, sum(found) - bare * len(found))
 
     def _tokens(self, rows: Sequence[Fields], characters: Sequence[int]) -> list[list[int]]:
         return list(
-            self._encoded(
+            self.encoded(
                 {n: t if n in self.uncut else self._part(t, most) for n, t in fields.items()}
                 for fields, most in zip(rows, characters, strict=True)
             )
@@ -165,7 +159,8 @@ class Cutter:
             return text[start:most]
         return text[max(0, len(text) - most) : len(text) - start]
 
-    def _encoded(self, rows: Iterable[Fields]) -> Iterator[list[int]]:
+    def encoded(self, rows: Iterable[Fields]) -> Iterator[list[int]]:
+        """Yield the tokens of each row's prompt, uncut, however long it is."""
         few: list[Any] = []
         size = 0
         for fields in rows:
@@ -175,6 +170,18 @@ class Cutter:
                 yield from self.encode(few)
                 few, size = [], 0
         yield from self.encode(few)
+
+
+def no_room(names: Sequence[str], uncut: Collection[str], room: int) -> StudyError:
+    """Return the error that rows of these names do not fit, with texts of which nothing is cut."""
+    which = f"item {names[0]!r}" if names else ""
+    which += f" and {len(names) - 1} more" if names[1:] else ""
+    with_it = f" with its {' and '.join(sorted(uncut))}" if uncut else ""
+    return StudyError(
+        f"{which}{': ' if which else ''}the prompt alone{with_it} does not fit into a context "
+        f"of {room} tokens: raise max_length where the model's context allows"
+        + (", or shorten or drop the row" if uncut else ", or shorten the prompt")
+    )
 
 
 def batch(tokeniser: Any, texts: list[str], *, special: bool = False) -> list[list[int]]:

@@ -10,6 +10,8 @@ turns       a template sees a fixed day (Llama 3.2 prints the date) and no think
             block of reasoning that it opens (DeepSeek-R1) is closed, so that the answer follows
 spellings   of special tokens in a text are text: plain, `<|im_end|>` is tokenised as characters;
             in a chat, where the template's own must work, it is broken into `< |im_end|>` first
+roles       a template that refuses a system's turn, or leaves its text out, gets that text at the
+            head of the user's first turn; one that refuses to begin with the assistant does not
 documents   stand between BOS and EOS; without a BOS between two EOS; where EOS ends a turn of a
             chat (Qwen's and Llama's instruct forms), the vocabulary's end of text stands instead
 """
@@ -124,6 +126,46 @@ class Prompts:
         between = rest.partition(answered)[2].partition(again)[0]
         return self._tokens(first.rstrip(" ")), self._tokens(between.rstrip(" "))
 
+    @cached_property
+    def thought(self) -> list[int]:
+        """The tokens before an answer to come that do not stand before one of an earlier turn.
+
+        In a chat that is the closed block of reasoning, where the template writes or opens one.
+        """
+        if not self.chat:
+            return []
+        asked, answered, again = (f"{_PROBE}{n}" for n in range(3))
+        earlier = self._turns((("user", asked), ("assistant", answered), ("user", again)))
+        before = self._tokens(earlier.partition(answered)[0].rstrip(" "))
+        whole = self._tokens(self.shown(asked))
+        return whole[len(before) :] if whole[: len(before)] == before else []
+
+    def settled(self, turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return a conversation with the roles that the template takes, and every text."""
+        said = list(turns)
+        if said and said[0][0] == "system" and "system" in self._refused:
+            (_, system), *said = said
+            first = next((i for i, (role, _) in enumerate(said) if role == "user"), None)
+            if first is not None and system:
+                said[first] = ("user", f"{system}{GAP}{said[first][1]}")
+        begin = next((i for i, (role, _) in enumerate(said) if role != "system"), 0)
+        while said[begin:] and said[begin][0] == "assistant" and "assistant" in self._refused:
+            del said[begin]
+        return said
+
+    @cached_property
+    def _refused(self) -> set[str]:
+        """The roles with which no conversation may begin, or whose text the template leaves out."""
+        return {role for role in ("system", "assistant") if not self._begins(role)}
+
+    def _begins(self, role: str) -> bool:
+        said = [(role, f"{_PROBE}0"), ("user", f"{_PROBE}1")]
+        try:
+            written = self._applied(said)
+        except ModelError:
+            return False
+        return all(text in written for _, text in said)
+
     @property
     def ends(self) -> tuple[int, ...]:
         """The tokens that end an answer: the one to be learned, then others that are understood.
@@ -185,9 +227,13 @@ class Prompts:
 
     def _turns(self, text: Said, answer: str | None = None) -> str:
         """Return a conversation as the template writes it: open for the answer, or answered."""
+        said = [("user", text)] if isinstance(text, str) else self.settled(text)
+        return OPEN_THOUGHT.sub(lambda _: CLOSED_THOUGHT, self._applied(said, answer))
+
+    def _applied(self, said: Sequence[tuple[str, str]], answer: str | None = None) -> str:
+        """Return what the template makes of turns; raises ModelError where it refuses them."""
         from jinja2 import TemplateError
 
-        said = [("user", text)] if isinstance(text, str) else text
         turns = [{"role": role, "content": self._harmless(each)} for role, each in said]
         if answer is not None:
             turns.append({"role": "assistant", "content": answer})
@@ -207,13 +253,13 @@ class Prompts:
                 f"{called(self.tokeniser.name_or_path)}: its chat template does not take "
                 f"{_roles(turns)} ({reason}): say `chat: false`"
             ) from None
-        return OPEN_THOUGHT.sub(lambda _: CLOSED_THOUGHT, str(written))
+        return str(written)
 
 
 def _roles(turns: Sequence[Mapping[str, str]]) -> str:
     """Return in words whose turns a conversation has."""
     roles = [turn["role"] for turn in turns]
-    if len(roles) <= 2 and roles[0] == "user":
+    if roles in (["user"], ["user", "assistant"]):
         return "a user's turn and an answer"
     return f"the turns {', '.join(roles)}"
 

@@ -4,30 +4,48 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["has_words", "line_ends", "read_answer", "read_text"]
+__all__ = ["has_words", "line_ends", "read_answer", "read_text", "thought_of"]
 
 _BREAK = re.compile(r"\s*[\r\n]\s*")
+_OPEN, _CLOSE = "<think>", "</think>"
 _BREAKS = ("\n", "\r", "\u010a", "\u010d", "<0x0A>", "<0x0D>")
 """How vocabularies spell line breaks: as they are, as byte-level BPE's letters, as bytes."""
 
 
-def read_text(tokeniser: Any, tokens: Sequence[int], *, line: bool) -> str:
+def read_text(tokeniser: Any, tokens: Sequence[int], *, line: bool, chat: bool = False) -> str:
     """Return the text of tokens without blanks around it; with `line` its first line."""
-    return read_answer(tokeniser, tokens, line=line)[0]
+    return read_answer(tokeniser, tokens, line=line, chat=chat)[0]
 
 
-def read_answer(tokeniser: Any, tokens: Sequence[int], *, line: bool) -> tuple[str, bool]:
+def read_answer(
+    tokeniser: Any, tokens: Sequence[int], *, line: bool, chat: bool = False
+) -> tuple[str, bool]:
     """Return what `read_text` does, and with `line` whether that line is over.
 
-    The token of a line break need not be one of `line_ends`: it may hold a full stop too.
+    The token of a line break need not be one of `line_ends`: it may hold a full stop too. In a chat
+    a block of reasoning before the answer is left out.
     """
     text = str(
         tokeniser.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
     ).lstrip()
+    if chat:
+        text = text.removeprefix(thought_of(text))
     if not line or not text:
         return text.rstrip(), False
     first = text.splitlines(keepends=True)[0]
     return first.rstrip(), first != first.splitlines()[0]
+
+
+def thought_of(text: str) -> str:
+    """Return the block of reasoning that a text begins with, also one without its end; mostly "".
+
+    >>> thought_of("<think>Hm.</think> yes"), thought_of("<think>Hm."), thought_of("yes")
+    ('<think>Hm.</think> ', '<think>Hm.', '')
+    """
+    if not text.lstrip().startswith(_OPEN):
+        return ""
+    _, closed, rest = text.partition(_CLOSE)
+    return text[: len(text) - len(rest.lstrip())] if closed else text
 
 
 def has_words(text: str) -> bool:

@@ -1,22 +1,24 @@
 """Asking: how a model is asked each task, how it answers, and what it learns from, in sentences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from smalltune.paper import rounding
 from smalltune.paper.escape import Tex, escape, identifier
-from smalltune.paper.naming import Names, enumerate_words
+from smalltune.paper.naming import Names, enumerate_words, inline
 from smalltune.paper.numbers import Number, Numbers
 from smalltune.paper.view import ANSWERS, StudyView, TaskView
 
-__all__ = ["add_asking", "answering", "asking", "cut"]
+__all__ = ["add_asking", "answering", "asking", "chatting", "cut"]
 
 MANY = 16  # label words that a sentence can hold
 
 COUNTED = {
     "longest": "tokens of an answer with its end, at most",
     "beams": "beams of the search for an answer",
+    "beyond": "tokens that may be written beyond the longest label word with its end",
     "length_penalty": "power of the length that a beam's log-probability is divided by",
 }
+WRITTEN = ("text", "likelihood", "written labels")
 LEARNED = {
     "labels": "the same prompt and the loss of the right label word",
     "written labels": "the same prompt and the loss of the right label word after it and of the "
@@ -40,7 +42,7 @@ def add_asking(view: StudyView, numbers: Numbers) -> None:
     for task in view.tasks:
         settings = {**task.options, **task.decoding}
         for option, what in COUNTED.items():
-            if option in settings and task.answers in ("text", "likelihood"):
+            if option in settings and task.answers in WRITTEN:
                 value, source = settings[option], f"study file: tasks.{task.name}.{option}"
                 name, text = _name(view, task, option), rounding.setting(value)
                 numbers.add(Number(name, value, text, f"{what} ({task.name})", source=source))
@@ -56,6 +58,9 @@ def asking(view: StudyView, *, trains: bool) -> tuple[Tex, ...]:
             model = "a language model" if len(tasks) < len(view.tasks) else "A language model"
             start = f"On {on}, {model}" if len(tasks) < len(view.tasks) else model
             text = f"{start} {_ASKED[answers]}."
+            if "beyond" in tasks[0].decoding:
+                more = rf"\{_name(view, tasks[0], 'beyond')}{{}}"
+                text += f" It may write {more} tokens more than the longest label with its end has."
             if trains:
                 text += f" Training uses {LEARNED[answers]}."
             said.append(Tex(text))
@@ -66,7 +71,7 @@ _ASKED: Mapping[str, str] = {
     "labels": "sees a prompt and is judged by the log-likelihood of the label words after it, "
     "normalised over these words alone",
     "written labels": "sees a prompt and writes, greedily; what it writes is a label only where it "
-    "begins with that label's word and names no other label, and no answer otherwise",
+    "begins with that label's word and its first line names no other, and no answer otherwise",
     "choices": "sees a prompt, and the choices are compared by their log-likelihoods after it",
     "text": "sees a prompt and writes its answer",
     "likelihood": "sees a prompt and writes nothing: it is judged by the log-likelihood of the "
@@ -74,6 +79,41 @@ _ASKED: Mapping[str, str] = {
     "running text": "sees no prompt: it predicts each token of a text from those before it, within "
     "pieces that fit its context",
 }
+
+
+def chatting(view: StudyView, spoken: Collection[str]) -> tuple[Tex, ...]:
+    """Return how models are asked in a chat; nothing where none is.
+
+    `spoken` names the tasks some of whose rows are conversations.
+    """
+    chats = [model for model in view.models if model.chat]
+    if not chats:
+        return ()
+    few = len(chats) < len(view.models)
+    who = str(enumerate_words(model.title for model in chats)) if few else "Each model"
+    who, its = ("The model", "its") if len(view.models) == 1 else (who, "its own")
+    verb = "are" if few and len(chats) > 1 else "is"
+    its = "their own" if verb == "are" else its
+    said = [
+        f"{who} {verb} asked in {its} chat template: the prompt is the user's turn, and the answer "
+        "the assistant's. A template that can leave out a block of reasoning is told to, and what "
+        "a model writes of one before its answer is not judged."
+    ]
+    talks = [task for task in view.tasks if task.name in spoken and task.talks]
+    if talks:
+        said.append(
+            f"Conversations of {enumerate_words(task.title for task in talks)} are given turn by "
+            "turn, the system's text in its own turn where the template has one, else at the head "
+            "of the user's first."
+        )
+    shown = [method for method in view.methods if method.options.get("shots")]
+    if shown:
+        names = enumerate_words(inline(method.title) for method in shown)
+        said.append(
+            f"The solved items of {names} are earlier turns of the same conversation, each asked "
+            "by the user and answered by the assistant."
+        )
+    return tuple(Tex(line) for line in said)
 
 
 def answering(view: StudyView, task: TaskView) -> Tex:

@@ -9,7 +9,7 @@ from smalltune.analysis.intervals import Estimate
 from smalltune.analysis.results import Results
 from smalltune.paper import appendix, cards, quoted, settings, tables
 from smalltune.paper.answers import Answers, answer_tables, one_sided
-from smalltune.paper.asking import answering, asking, cut
+from smalltune.paper.asking import answering, asking, chatting, cut
 from smalltune.paper.categories import category_tables
 from smalltune.paper.claims import Claim
 from smalltune.paper.elsewhere import Elsewhere, elsewhere_sentences, elsewhere_table
@@ -78,6 +78,10 @@ def context(
         return Tex(rf"\citet{{{','.join(known)}}}") if known else None
 
     made = made_by(results)
+    told = ("tokens", "turns", "dropped", "test")
+    spoken = [
+        t.name for t in view.tasks for m in view.models if has(*told, task=t.name, model=m.name)
+    ]
     between = {contrast_name(view, one, "claim"): _between(view, one) for one in contrasts}
     examples = example_tables(view, results, numbers)
     shares = answer_tables(view, answers, numbers)
@@ -106,6 +110,7 @@ def context(
         "primaries": _primaries(view),
         "signatures": appendix.signature_lines(view, results),
         "asking": asking(view, trains=any(method.trains for method in view.methods)),
+        "chatting": chatting(view, spoken),
         "answering": lambda task: answering(view, task),
         "cut": lambda task, limit: cut(view, task, limit),
         "prompted": any(task.answers != "running text" for task in view.tasks),

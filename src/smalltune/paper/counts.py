@@ -181,6 +181,7 @@ def _tokens(task: TaskView, model: str, read: TokenFacts) -> Iterator[Count]:
         )
         more = {
             "answers_cut": "answers that were cut at their greatest length",
+            "turns_dropped": "conversations that lost their oldest exchanges",
             "answers_lost": "rows whose answer is in no part of the prompt that was kept,",
         }
         extra = [

@@ -17,7 +17,7 @@ from smalltune.paper.measures import interval_text
 from smalltune.paper.moved import UNCORRECTED, add_difference, side, sides
 from smalltune.paper.naming import Names, inline
 from smalltune.paper.numbers import Number, Numbers, macro_name
-from smalltune.paper.tables import cell, place_heading, table
+from smalltune.paper.tables import cell, place_heading, table, zero_note
 from smalltune.paper.view import StudyView
 
 __all__ = ["Elsewhere", "add_elsewhere", "elsewhere_sentences", "elsewhere_table"]
@@ -98,6 +98,7 @@ def elsewhere_table(view: StudyView, made: Sequence[Elsewhere], numbers: Numbers
         r"trained model, and their difference with its \intervalLevel{} interval (percentage "
         "points for what is given in percent). A dash: the study does not ask the base that task. "
         f"{UNCORRECTED}"
+        f"{zero_note(numbers, [f'{one.name}ChangeInterval' for one in made])}"
     )
     head = ["", "Asked", "Measure", "Before", "After", "Difference", "Interval"]
     return table("elsewhere", caption, "lllrrrr", head, rows, wide=True)

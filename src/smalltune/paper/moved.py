@@ -20,7 +20,7 @@ from smalltune.paper.escape import Tex, escape
 from smalltune.paper.measures import interval_text
 from smalltune.paper.naming import MANY, Names, enumerate_words, heading, inline
 from smalltune.paper.numbers import Number, Numbers, macro_name
-from smalltune.paper.tables import cell, place_heading, table
+from smalltune.paper.tables import cell, place_heading, table, zero_note
 from smalltune.paper.view import MethodView, MetricView, StudyView
 
 __all__ = [
@@ -123,6 +123,7 @@ def moved_table(view: StudyView, moves: Sequence[Move], numbers: Numbers) -> Tex
         "What training changes in each task's primary measure, on test: the base as it is, the "
         r"trained method, and their difference with its \intervalLevel{} interval (percentage "
         f"points for what is given in percent). {UNCORRECTED}"
+        f"{zero_note(numbers, [f'{one.name}Interval' for one in moves])}"
     )
     trained = "Trained" if len(_grouped(moves)) > 1 else str(escape(moves[0].method.title))
     head = ["", "Measure", str(escape(moves[0].base.title)), trained, "Difference", "Interval"]

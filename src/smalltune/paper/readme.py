@@ -31,12 +31,15 @@ def readme(view: StudyView, results: Results, numbers: Mapping[str, Any], *, pdf
     def number(*words: str, task: str = "", model: str = "") -> str:
         return _printed(numbers, names.of(*words, task=task, model=model))
 
+    def printed(name: str) -> str | None:
+        return str(numbers[name]["printed"]) if name in numbers else None
+
     claims = [n for n in numbers if n.startswith("claim")]
     text: str = templates().get_template("README.md.j2").render(
         view=view,
         n=number,
         known=lambda *words, task: names.of(*words, task=task) in numbers,
-        asked=[plain(line, lambda name: None) for line in asking(view, trains=False)],
+        asked=[plain(line, printed) for line in asking(view, trains=False)],
         numbers={name: record["printed"] for name, record in numbers.items()},
         raw=lambda text: Raw(str(text).replace("`", "'").replace("\n", " ")),
         pdf=pdf,

@@ -1,6 +1,7 @@
 """Tables: booktabs tables whose cells are the macros of numbers.tex, never digits of their own."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from smalltune.analysis.contrasts import Contrast
@@ -13,10 +14,11 @@ from smalltune.paper.view import MODEL_FACTS, StudyView
 
 __all__ = [
     "cell", "contrast_table", "cost_table", "floating", "model_table", "place_heading", "table",
-    "tabular",
+    "tabular", "zero_note",
 ]  # fmt: skip
 
 Rows = Iterable[Sequence[str]]
+_SIGNED_ZERO = re.compile(r"\$[+-]\$0(?:\.0+)?(?![.\d])")
 PAGE = 50
 """Rows that fit on a page under a caption, the space above headings counted in."""
 
@@ -91,6 +93,14 @@ def cell(numbers: Numbers, name: str) -> str:
     return rf"\cell{{\{name}}}" if name in numbers else "--"
 
 
+def zero_note(numbers: Numbers, names: Iterable[str]) -> str:
+    """Return how to read an end of an interval that rounds to zero, where one of these has one."""
+    texts = [numbers[name].text for name in names if name in numbers]
+    if not any(_SIGNED_ZERO.search(text) for text in texts):
+        return ""
+    return " An end that rounds to zero keeps the sign of the side on which it lies."
+
+
 def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numbers) -> Tex:
     """Return each declared contrast with its interval, p-values and verdict."""
     rows: list[list[str]] = []
@@ -120,6 +130,8 @@ def contrast_table(view: StudyView, contrasts: Sequence[Contrast], numbers: Numb
         "varies (percentage points for what is given in percent) and the $p$ of the interval."
         f"{unpaired}"
     )
+    spans = [contrast_name(view, one, "difference", "interval") for one in contrasts]
+    caption += zero_note(numbers, spans)
     last = "Seeds and items $p$" if exact else "$p$"
     head = ["Contrast", "Diff.", "Interval", *["Exact $p$"] * exact, last]
     return table("contrasts", caption, "l" + "r" * (len(head) - 1), head, rows)

@@ -44,7 +44,8 @@ class ModelView:
 
     `facts` are its architecture and size, by the names of `MODEL_FACTS`:
     parameters, embedding_parameters, vocabulary, hidden, layers, heads, context, dtype,
-    pretraining_tokens. What is unknown is left out and prints as a dash.
+    pretraining_tokens. What is unknown is left out and prints as a dash. A `chat` is asked in its
+    chat template.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ModelView:
     link: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     cite: tuple[str, ...] = ()
+    chat: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class TaskView:
     `limit` is how many training rows a seed draws, `held` how many rows dev and test have at most.
     `also` names the tasks that whatever was trained for this one answers too; on a task that is not
     `trained` no weights are trained, and one that no method `met` has no trials of its own.
+    Where it `talks`, a chat template writes the turns of its conversations.
     """
 
     name: str
@@ -99,6 +102,7 @@ class TaskView:
     trained: bool = True
     met: bool = True
     selects: str = ""
+    talks: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ __all__ = ["Jobs", "Learner", "job"]
 ANSWER = 16
 """Tokens that are left for a label's word behind demonstrations."""
 
+WRITTEN = frozenset({"beams", "answered"})
+"""What says of a task's decoding that a model writes texts."""
+
 
 class Learner(NamedTuple):
     """Who is asked: a cell with its hyperparameters, and the model that it starts from.
@@ -148,6 +151,8 @@ class Jobs:
             spec |= {"ask": "likelihood"}
         elif decoding := asked.task.decoding_options():
             tokeniser = self.lock.models[cell.model.name].tokeniser
+            if cell.model.chat and WRITTEN & decoding.keys():
+                decoding["thoughts"] = "left out"  # a plain prompt keeps its key
             spec |= {"decoding": decoding, "tokeniser": tokeniser}
         sources = self._source(cell.model.name)
         what = "loss" if likelihood else "predict"
@@ -172,7 +177,7 @@ class Jobs:
         assert cell.model is not None
         locked = self.lock.models[cell.model.name]
         longest = task.task.decoding_options().get("longest", ANSWER)
-        turns = {"turns": True} if cell.model.chat else {}  # so that plain prompts keep their keys
+        turns = {"turns": 2} if cell.model.chat else {}  # so that plain prompts keep their keys
         return {
             "options": {**task.task.data_options(), **task.task.prompt_options()},
             "chat": cell.model.chat,

@@ -51,7 +51,7 @@ ABOUT: Final = {
     "test": "Test and dev are drawn from the file, the same rows for every method and seed.",
     "held_out": "This share of the documents is dev, and as much test: which, their words decide.",
     "dev": "Dev is drawn from train; what repeats a dev or test row leaves train.",
-    "metrics": "The usual ones without those that count nothing in these answers.",
+    "metrics": "The usual ones without those that cannot see most of these answers.",
 }
 """What stands above an option in the study file."""
 
@@ -113,7 +113,7 @@ def open_task(files: Mapping[str, Path], columns: Columns) -> OpenTask:
 
 
 def _counting(metrics: Sequence[str], splits: Splits) -> tuple[str, ...]:
-    """Return the metrics without those that find nothing in any reference of test."""
+    """Return the metrics without those that cannot see most of test's references."""
     texts = [text for row in splits.test for text in row.references]
     return tuple(name for name in metrics if not load("smalltune.metrics", name).blind_to(texts))
 

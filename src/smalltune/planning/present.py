@@ -1,24 +1,20 @@
 """Present: what a study's names of models and data mean now, here and on the hub."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from smalltune.core.errors import DataError, EngineError, ModelError, StudyError
 from smalltune.core.keys import file_digest, key_of
 from smalltune.core.plugins import load
-from smalltune.core.plural import plural
 from smalltune.hub import pin_data, pin_model
 from smalltune.metrics import Gold
 from smalltune.models.sources import embedded_folder, locate_file
 from smalltune.planning.checkpoints import TOKENISER_FILES, read_checkpoint, read_config
+from smalltune.planning.contents import check_references
 from smalltune.planning.lock import LockedFile, LockedModel, LockedTask
 from smalltune.planning.spec import ModelSpec, StudySpec, TaskSpec
 
 __all__ = ["data_here", "data_now", "model_now", "where"]
-
-READ = 100
-"""Rows of test whose references are read for what a metric can count."""
 
 
 def model_now(study: StudySpec, model: ModelSpec) -> LockedModel:
@@ -96,7 +92,7 @@ def data_here(study: StudySpec, task: TaskSpec) -> LockedTask:
     """Return a task's data files on this machine as they are now, after a look at their rows.
 
     The first row of test must be one that the task's metrics can judge, and the references of its
-    first rows must hold something that they count.
+    first rows must be of letters that they count.
     """
     found, here = {}, {}
     try:
@@ -109,7 +105,8 @@ def data_here(study: StudySpec, task: TaskSpec) -> LockedTask:
         first = task.task.look(here).get("test")
         if first and any(load("smalltune.metrics", m).needs_facts for m in study.metrics_of(task)):
             Gold(first.id, first.references, first.label, first.fields).facts()
-        _check_references(study, task, here)
+        if "test" in here:
+            check_references(study, task, here["test"])
     except EngineError as error:
         place = where(study, "tasks", task.name)
         raise StudyError(f"{place}: {here['test'][0]}: {error}") from error
@@ -120,24 +117,6 @@ def data_here(study: StudySpec, task: TaskSpec) -> LockedTask:
         raise StudyError(f"{where(study, 'tasks', task.name)}: {said}") from error
     asked = {**task.perhaps, **task.splits}
     return LockedTask(found, task.source, task.config, task.revision, asked)
-
-
-def _check_references(study: StudySpec, task: TaskSpec, here: Mapping[str, Sequence[Path]]) -> None:
-    """Raise DataError where a metric finds nothing in any reference: all scores would be zero."""
-    kinds = {name: load("smalltune.metrics", name) for name in study.metrics_of(task)}
-    texts = [name for name, kind in kinds.items() if kind.judges == "texts"]
-    if not texts or "test" not in here:
-        return
-    rows = task.task.first_rows(here["test"], "test", READ)
-    references = [text for row in rows for text in row.references]
-    blind = {name: why for name in texts if (why := kinds[name].blind_to(references))}
-    for why in dict.fromkeys(blind.values()):
-        names = ", ".join(name for name in blind if blind[name] == why)
-        read = plural(len(rows), "test row")
-        raise DataError(
-            f"{here['test'][0]}: the references of the first {read} hold nothing that {names} can "
-            f"count. {why}"
-        )
 
 
 def where(study: StudySpec, *place: str) -> str:

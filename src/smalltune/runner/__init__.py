@@ -10,6 +10,7 @@ from smalltune.backends import Backend
 from smalltune.core.errors import StudyError
 from smalltune.core.job import Job, Plan
 from smalltune.core.store import Store
+from smalltune.planning.contents import check_contents
 from smalltune.planning.fitting import unfit
 from smalltune.planning.forecast import Needs, forecast
 from smalltune.planning.foretold import foretell, measured_in
@@ -45,7 +46,8 @@ def run(
     will need start meanwhile.
 
     What missing jobs need of the hub is fetched first; what cannot be had ends the run before it
-    begins, and so does a base that this machine's memory does not hold. A failed job stops only
+    begins, and so do rows that rule something out (`planning/contents.py`) and a base that this
+    machine's memory does not hold. A failed job stops only
     what depends on it. Whatever ends the run early (Ctrl-C, a full disk) leaves the store whole,
     and the next run goes on from there.
     """
@@ -68,7 +70,7 @@ def run(
         wanted = missing(goals(now, keep_weights=keep, until=until), store, keep_weights=keep)
         _refuse(wanted.values(), lock, backend)
         one = Pass(now, store, backend, report, tell, estimates, keep_weights=keep, until=until)
-        one.go(partial(_ready, check, wanted.values(), lock, tell))
+        one.go(partial(_ready, check, study, lock, store, wanted.values(), tell))
         if not unanswered:
             break
     return report
@@ -81,11 +83,17 @@ def _refuse(jobs: Iterable[Job], lock: Lock, backend: Backend) -> None:
 
 
 def _ready(
-    check: Callable[[], object], jobs: Iterable[Job], lock: Lock, tell: Callable[[Event], None]
+    check: Callable[[], object],
+    study: StudySpec,
+    lock: Lock,
+    store: Store,
+    jobs: Iterable[Job],
+    tell: Callable[[Event], None],
 ) -> None:
-    """Look ahead, then fetch what the jobs need of the hub."""
+    """Look ahead, fetch what the jobs need of the hub, and look at what is in it."""
     check()
     fetch(jobs, lock, lambda what: tell(Event("fetch", info={"what": what})))
+    check_contents(study, lock, store)
 
 
 def _told(

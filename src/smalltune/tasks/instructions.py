@@ -18,7 +18,7 @@ class OwnInstructions(Exchanges, Generation):
 
     longest: int = 256
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     judged: ClassVar[Literal["text", "likelihood"]] = "likelihood"
     decoding_fields: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("perplexity",)
