@@ -68,6 +68,23 @@ def test_every_method_that_trains_has_as_many_trials(bureau):
     assert not bureau.plan().open
 
 
+def test_where_every_range_is_fixed_nothing_is_searched(bureau):
+    method = bureau.read("tuning.trials=6").methods
+    searched = {m.name for m in method if m.candidates}
+    assert searched
+    bureau.replace("method: fake.trainer,", "method: fake.trainer, learning_rate: 0.5, rank: 4,")
+    fixed = {m.name: m for m in bureau.read("tuning.trials=6").methods}
+    assert all(not fixed[name].candidates and not fixed[name].ranges for name in searched)
+
+
+def test_equal_shares_of_right_answers_are_told_apart_by_likelihood(bureau):
+    job = bureau.plan("tuning.trials=6").open[0]
+    assert (job.spec["metric"], job.spec["ties"]) == ("accuracy", "nll")
+    assert all(set(score.spec["metrics"]) == {"accuracy", "nll"} for score in job.inputs.values())
+    by = bureau.plan("tuning.trials=6", "tuning.metric=nll", "metrics=[accuracy, nll]").open[0]
+    assert by.spec["metric"] == "nll" and "ties" not in by.spec
+
+
 def test_a_choice_at_an_edge_is_followed_twice_at_most(bureau):
     def highest(key):
         job = seen[key]

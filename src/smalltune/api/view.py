@@ -94,6 +94,7 @@ def _task(study: StudySpec, task: TaskSpec, lock: Lock) -> TaskView:
         trained=task.trained,
         met=any(meets(method, task) for method in study.methods),
         selects=study.selects_by(task),
+        ties=study.ties_by(task),
         talks=object_.talks,
         **_said(task.said),
     )

@@ -24,11 +24,13 @@ REMARK = "tuningRemark"
 def tuning_words(view: StudyView, results: Results) -> dict[str, Tex]:
     """Return what the text says of the searches, by name; "" is nothing to say.
 
-    `by` is the measure that decides, `beyond` where a range was gone beyond, `edges` where a choice
-    lies at an edge for all that, `untuned` what nothing was searched for.
+    `by` is the measure that decides, `ties` what decides between equal ones, `beyond` where a range
+    was gone beyond, `edges` where a choice lies at an edge for all that, `untuned` what nothing was
+    searched for.
     """
     return {
         "by": _by(view),
+        "ties": _ties(view),
         "beyond": _beyond(view, results.tuning),
         "edges": _edges(view, results.tuning),
         "untuned": _untuned(view),
@@ -44,6 +46,15 @@ def _by(view: StudyView) -> Tex:
         return next(iter(titles.values()))
     said = [Tex(f"{titles[name]} for {enumerate_words(tasks[name])}") for name in tasks]
     return enumerate_words(said)
+
+
+def _ties(view: StudyView) -> Tex:
+    told = [task.title for task in view.tasks if task.ties]
+    if not told:
+        return Tex("Of equal scores the first decides.")
+    where = "" if len(told) == len(view.tasks) else f"for {enumerate_words(told)} "
+    rule = "Of equal scores that with the lower negative log-likelihood on that split decides, "
+    return Tex(f"{rule}{where}else the first.")
 
 
 def _beyond(view: StudyView, searches: Sequence[Tuned]) -> Tex:

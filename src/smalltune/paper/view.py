@@ -71,7 +71,7 @@ class TaskView:
     `answers` says how a model answers: it weighs "labels" or the texts of "choices", it writes one
     of the "written labels" or a "text", or it is asked for the likelihood of a right text or of
     "running text" (see ANSWERS). `decoding` says how it writes or compares, `metrics` are those
-    that the task is scored by, `selects` the one that decides tuning.
+    that the task is scored by, `selects` the one that decides tuning and `ties` between equals.
     `limit` is how many training rows a seed draws, `held` how many rows dev and test have at most.
     `also` names the tasks that whatever was trained for this one answers too; on a task that is not
     `trained` no weights are trained, and one that no method `met` has no trials of its own.
@@ -102,6 +102,7 @@ class TaskView:
     trained: bool = True
     met: bool = True
     selects: str = ""
+    ties: str = ""
     talks: bool = False
 
 

@@ -93,7 +93,7 @@ class MethodEntries(Naming):
             found = found if listed else []
         else:
             ranges = self._ranges(kind, entry, bounds, at)
-            found = spread(ranges, self.tuning.trials or 0, self.tuning.seed)
+            found = spread(ranges, self.tuning.trials or 0, self.tuning.seed) if ranges else []
         for each in found:
             for option, value in each.items():
                 self._options(kind, {option: value}, at, beside)

@@ -121,15 +121,17 @@ class Planner:
 
     def select(self, cell: Cell, candidates: Sequence[Mapping[str, Any]]) -> Job:
         """Return the job that names the best of the tuning runs on dev."""
-        metric = self.study.selects_by(cell.task)
+        metric, ties = self.study.selects_by(cell.task), self.study.ties_by(cell.task)
+        measured = (metric, ties) if ties else (metric,)
         start, where = self.start(cell)[0], cell.id.rpartition("/")[0]
         tries = [
             Learner(cell, chosen, start, f"{where} tuning {n}")
             for n, chosen in enumerate(candidates, 1)
         ]
         scores = {
-            str(n): self.jobs.score(who, cell.task, "dev", (metric,)) for n, who in enumerate(tries)
+            str(n): self.jobs.score(who, cell.task, "dev", measured) for n, who in enumerate(tries)
         }
         better = load("smalltune.metrics", metric).better
         spec = {"metric": metric, "better": better, "candidates": list(candidates)}
+        spec |= {"ties": ties} if ties else {}
         return job("select", spec, scores, label=f"select {where}")

@@ -220,6 +220,14 @@ class StudySpec:
         own = self.metrics_of(task)
         return self.tuning_metric if self.tuning_metric in own else own[0]
 
+    def ties_by(self, task: TaskSpec) -> str:
+        """Return the metric that decides between equal candidates of tuning, "" for none.
+
+        Shares of right answers on a small dev split are often equal, likelihoods hardly ever.
+        """
+        known = "nll" in task.metrics and self.selects_by(task) != "nll"
+        return "nll" if known else ""
+
     def place_of(self, source: str) -> str:
         """Return a file or folder of the study file as an absolute path; the others stay."""
         if source.startswith(("embedded:", "hub:")):

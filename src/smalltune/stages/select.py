@@ -16,14 +16,18 @@ VERSION = 1
 
 
 def select(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> None:
-    """Write choice.json: the best candidate's options; of equal ones the first is taken."""
-    values = []
-    for index in range(len(spec["candidates"])):
-        facts = json.loads((inputs[str(index)] / "facts.json").read_text())
-        values.append(facts["values"][spec["metric"]])
+    """Write choice.json: the best candidate's options.
+
+    Of equal ones that with the lower `ties` is taken, a measure of which lower is better, where the
+    spec names one; else the first.
+    """
+    count, ties = len(spec["candidates"]), spec.get("ties")
+    facts = [json.loads((inputs[str(i)] / "facts.json").read_text()) for i in range(count)]
+    values = [each["values"][spec["metric"]] for each in facts]
     sign = 1 if spec["better"] == "higher" else -1
-    order = [sign * v if math.isfinite(v) else -math.inf for v in values]
-    best = max(range(len(order)), key=order.__getitem__)
+    order = [_rank(sign * value) for value in values]
+    second = [_rank(-each["values"][ties]) if ties else 0.0 for each in facts]
+    best = max(range(count), key=lambda i: (order[i], second[i]))
     if order[best] == -math.inf:
         raise EngineError("no candidate of the tuning has a score")
     choice = {
@@ -34,3 +38,7 @@ def select(spec: Mapping[str, Any], inputs: Inputs, out: Path, bench: Bench) -> 
         "values": values,
     }
     write_json(out / "choice.json", choice)
+
+
+def _rank(value: float) -> float:
+    return value if math.isfinite(value) else -math.inf
