@@ -149,12 +149,62 @@ def test_written_labels_are_known_by_whole_words_and_must_be_apart():
     assert [written_label(text, words) for text in ("yes, yes", "yes no", "Yes. Or no idea?")] == [
         "yes", None, None,
     ]  # fmt: skip
-    options, _ = KINDS["classification"]
-    for labels in ({"0": "a+", "1": "a-"}, {"0": ":)", "1": "b"}):
-        with pytest.raises(StudyError, match="answered: written tells words apart by letters"):
-            load("smalltune.tasks", "classification")(
-                **options | {"labels": labels, "answered": "written"}
-            )
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "label"),
+    [
+        ("0 1 2", "-1", None),
+        ("0 1 2", "-2", None),
+        ("0 1 2", "- 1", None),
+        ("0 1 2", "1.5", None),
+        ("0 1 2", "0.9", None),
+        ("0 1 2", ".1", None),
+        ("0 1 2", "2,000", None),
+        ("0 1 2", "2 000", None),
+        ("0 1 2", "1:30", None),
+        ("0 1 2", "1/2", None),
+        ("0 1 2", "1%", None),
+        ("0 1 2", "1.", "1"),
+        ("0 1 2", "(2), as", "2"),
+        ("1 2 3 4 5", "2.7", None),
+        ("1 2 3 4 5", "4: good", "4"),
+        ("1 2 3 4 5", "4 (out of 5)", None),
+        ("-1 0 1", "-1", "-1"),
+        ("-1 0 1", "1", "1"),
+        ("C Java", "C++", None),
+        ("C Java", "C#", None),
+        ("C Java", "C.", "C"),
+        ("C C++", "C++, I think", "C++"),
+        ("a+ a-", "A-", "a-"),
+        ("yes no", "no-one", None),
+        ("yes no", "non-no", None),
+        ("yes no", "no-", None),
+        ("yes no", "no's", None),
+        ("yes no", "yes.no", None),
+        ("yes no", "yes/no", None),
+        ("yes no", '"No!"', "no"),
+        ("spam ham", "spam-free", None),
+        ("spam ham", "_spam_", "spam"),
+        ("हाँ नहीं", "है", None),
+        ("हाँ नहीं", "हाँ।", "हाँ"),
+        ("हाँ नहीं", "नहीं, क्योंकि", "नहीं"),
+        ("caf\u00e9 bar", "cafe\u0301", "caf\u00e9"),
+        ("是 不是", "是。因为", "是"),
+        ("是 不是", "是的", None),
+    ],
+)
+def test_a_text_that_only_looks_like_a_label_at_its_start_is_none(words, said, label):
+    assert written_label(said, words.split()) == label
+
+
+@pytest.mark.parametrize(
+    "labels", [("Yes", "yes"), (":)", "b"), ("no", "*no*"), ("good", "good."), ("!?", "?")]
+)
+def test_written_labels_that_are_the_same_or_nothing_to_a_reader_are_refused(labels):
+    options = KINDS["classification"][0] | {"labels": dict(enumerate(labels))}
+    with pytest.raises(StudyError, match="answered: written tells words apart by letters"):
+        load("smalltune.tasks", "classification")(**options | {"answered": "written"})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -205,7 +255,9 @@ def test_options_that_came_later_are_no_part_of_a_key_while_they_are_empty():
     assert set(plain.prompt_options()) == {"text", "labels", "prompt"}
     assert plain.decoding_options() == {}
     written = load("smalltune.tasks", "sst2")(answered="written")
-    assert written.decoding_options() == {"answered": "written", "read": "first line", "beyond": 4}
+    assert written.decoding_options() == {
+        "answered": "written", "read": "first line, whole", "beyond": 4,
+    }  # fmt: skip
     assert written.prompt_options() == plain.prompt_options() | {"answered": "written"}
     grouped = load("smalltune.tasks", "boolq")()
     assert grouped.data_options()["group"] == "passage"

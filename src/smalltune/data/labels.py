@@ -1,12 +1,21 @@
 """Labels: how the value of a label column is spelt in a study file, and the word it gets."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from smalltune.data.splits import normal
-
-__all__ = ["MISSING", "alike", "is_missing", "no_label", "spellings", "words_for", "written_label"]
+__all__ = [
+    "MISSING",
+    "alike",
+    "is_missing",
+    "label_words",
+    "no_label",
+    "said_words",
+    "spellings",
+    "words_for",
+    "written_label",
+]
 
 MISSING: Final = ("nan", "null", "<na>", "#n/a")
 """What spreadsheets and data frames write where there is nothing, in lower case."""
@@ -18,6 +27,20 @@ _NUMBERS: Final = (
 )  # fmt: skip
 _TRUTH: Final = ({"0", "1"}, {"-1", "1"}, {"false", "true"}, {"n", "y"}, {"f", "t"})
 _WHOLE: Final = re.compile(r"([+-]?\d+)(\.0*)?")
+
+_ROUND: Final = (
+    "\"'`*_()[]{}\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a\u00ab\u00bb\u300a\u300b\u300c"
+    "\u300d\u300e\u300f\u3010\u3011\uff08\uff09\u200b\ufeff"
+)
+"""Quotes, brackets, emphasis and blanks without width: what may stand around a word."""
+_CLAUSE: Final = (
+    ";:!?\u2026\u2014\u00a1\u00bf\u3001\u3002\uff0c\uff01\uff1f\uff1b\uff1a\u0964\u0965\u060c\u061b"
+    "\u061f\u06d4\u1362"
+)
+"""What ends a sentence or a clause in one of many scripts, even with no blank behind it."""
+_STOPS: Final = re.compile(rf"(?<!\d)[{_CLAUSE}]|[{_CLAUSE}](?!\d)")
+_SIGN: Final = re.compile(r"([-+~±≈<>≤≥\u2212\u2013])\s+(?=\d)")
+_THOUSANDS: Final = re.compile(r"(?<=\d)\s(?=\d{3}(?!\d))")
 
 
 def spellings(value: Any) -> tuple[str, ...]:
@@ -76,27 +99,63 @@ def words_for(values: Sequence[str]) -> tuple[dict[str, str], bool]:
     return words, numbers
 
 
+def said_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text in lower case; "" stands where a sentence or a clause ends.
+
+    A word is what stands between blanks, without quotes, brackets, emphasis and the stop behind it.
+    All else belongs to it, as the marks of a script without which it would be another word, and the
+    sign, the point or the hyphen by which a number or a word is joined to the next characters.
+
+    >>> said_words('-1.5 of "spam-free", C++.')
+    ('-1.5', 'of', 'spam-free', '', 'c++', '')
+    """
+    line = _SIGN.sub(r"\1", unicodedata.normalize("NFC", text.lower()))
+    found: list[str] = []
+    for piece in _STOPS.sub(" . ", _THOUSANDS.sub("\u00b7", line)).split():
+        word = piece.lstrip(_ROUND).rstrip(_ROUND + ".,")
+        found += [word] if any(map(str.isalnum, word)) else []
+        found += [""] if piece.rstrip(_ROUND).endswith((".", ",")) else []
+    return tuple(found)
+
+
 def written_label(text: str, words: Sequence[str]) -> str | None:
     """Return the label word that a text begins with, as whole words.
 
     None where it begins with none, or where its first line names another label too: who says "yes
-    no" or "good or bad" has not answered. What comes in later lines is no part of the answer. Case
-    and punctuation do not count. Of two words the longer one counts.
+    no" or "good or bad" has not answered, and who says "-1", "1.5" or "no-one" has said neither 1
+    nor "no". What comes in later lines is no part of the answer. Case does not count, nor does what
+    stands around a word (`said_words`). Of two words the longer one counts.
 
     >>> written_label("Yes, because", ["no", "yes"]), written_label("nothing", ["no", "yes"])
     ('yes', None)
-    >>> written_label("good or bad", ["bad", "good"])
+    >>> written_label("good or bad", ["bad", "good"]), written_label("1.5", ["0", "1"])
+    (None, None)
     """
     lines = text.strip().splitlines()
-    said, found, at = normal(lines[0] if lines else ""), list[str](), 0
-    bare = {normal(word): word for word in sorted(words, key=lambda word: -len(normal(word)))}
+    said, found, at = _begun(said_words(lines[0] if lines else "")), list[str](), 0
+    bare = {label_words(word): word for word in words}
+    longest_first = sorted(bare, key=len, reverse=True)
     while at < len(said):
-        here = next((each for each in bare if said[at : at + len(each)] == each), ())
+        here = next((each for each in longest_first if said[at : at + len(each)] == each), ())
         if at == 0 and not here:
             return None
         found += [bare[here]] if here else []
         at += max(1, len(here))
     return found[0] if len(set(found)) == 1 else None
+
+
+def label_words(word: str) -> tuple[str, ...]:
+    """Return the words by which a written label is known; two labels must differ in them."""
+    found = _begun(said_words(word))
+    while found and not found[-1]:
+        found = found[:-1]
+    return found
+
+
+def _begun(said: tuple[str, ...]) -> tuple[str, ...]:
+    while said and not said[0]:
+        said = said[1:]
+    return said
 
 
 def _plain(value: str) -> str:

@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 
 from smalltune.core.errors import DataError, StudyError
 from smalltune.data.cells import brief, shown
-from smalltune.data.labels import alike, is_missing, no_label, spellings, written_label
+from smalltune.data.labels import (
+    alike,
+    is_missing,
+    label_words,
+    no_label,
+    spellings,
+    written_label,
+)
 from smalltune.data.prompted import Prompted
-from smalltune.data.splits import Row, chunks, normal
+from smalltune.data.splits import Row, chunks
 from smalltune.data.tables import read_rows
 from smalltune.engine.segments import Segments
 from smalltune.kinds import Answers, Encoded, Task
@@ -28,6 +35,9 @@ from smalltune.models.near_cuts import joints_of
 __all__ = ["Classification"]
 
 CHUNK = 1000
+READ = "first line, whole"
+"""How a label is found in what is written: part of the keys of written labels alone."""
+
 MORE = 4
 """Tokens that may be written beyond a label's word, to see whether the word ends there."""
 
@@ -69,11 +79,12 @@ class Classification(Prompted, Task):
         words = list(self.labels.values())
         if len(set(words)) < len(words):
             raise StudyError(f"two labels have the same word: {', '.join(map(str, words))}")
-        bare = {normal(word) for word in words}
+        bare = {label_words(word) for word in words}
         if self.answered == "written" and (len(bare) < len(words) or () in bare):
             raise StudyError(
-                "answered: written tells words apart by letters and figures, not by case or signs, "
-                f"and so cannot tell {', '.join(words)}: give the labels other words"
+                "answered: written tells words apart by letters and figures, not by case or what "
+                f"stands around them, and so cannot tell {', '.join(words)}: give the labels other "
+                "words"
             )
 
     def prompt_options(self) -> dict[str, Any]:
@@ -85,7 +96,7 @@ class Classification(Prompted, Task):
         """Return how a label is written and read; nothing where it is chosen, as it always was."""
         if self.answered == "chosen":
             return {}
-        return super().decoding_options() | {"read": "first line", "beyond": MORE}
+        return super().decoding_options() | {"read": READ, "beyond": MORE}
 
     # Data
 

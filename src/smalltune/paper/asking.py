@@ -71,7 +71,8 @@ _ASKED: Mapping[str, str] = {
     "labels": "sees a prompt and is judged by the log-likelihood of the label words after it, "
     "normalised over these words alone",
     "written labels": "sees a prompt and writes, greedily; what it writes is a label only where it "
-    "begins with that label's word and its first line names no other, and no answer otherwise",
+    "begins with that label's word, as a whole word that no sign joins to others, and its first "
+    "line names no other, and no answer otherwise",
     "choices": "sees a prompt, and the choices are compared by their log-likelihoods after it",
     "text": "sees a prompt and writes its answer",
     "likelihood": "sees a prompt and writes nothing: it is judged by the log-likelihood of the "
