@@ -13,6 +13,7 @@ import numpy as np
 
 from smalltune.analysis.alike import check_metric, same_items
 from smalltune.analysis.costs import Cost, Spent, cost, mixtures, spent
+from smalltune.analysis.fewer import Fewer, fewer
 from smalltune.analysis.foretold import forecast_before
 from smalltune.analysis.learning import Learned, learned
 from smalltune.analysis.planned import Planned
@@ -166,6 +167,10 @@ class Results(Planned):
     def learning(self) -> tuple[Learned, ...]:
         """Each trained trial's loss on dev beside the base's, and whether it has learned."""
         return learned(self.store, self.trials)
+
+    def fewer(self, split: str) -> tuple[Fewer, ...]:
+        """Return where answers to a split were given with fewer solved items than asked for."""
+        return fewer(self.store, self.trials, split)
 
     def predictions(self, id: str, split: str) -> tuple[Prediction, ...]:
         """Return a trial's predictions joined with the rows of the data, in the task's order."""

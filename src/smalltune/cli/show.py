@@ -86,6 +86,12 @@ def print_results(study: "Study", results: "Results", split: str | None = None) 
     _print_changes(console, results)
     for task, one in opened(results).items():
         console.print(f"test of {task}: {one.words}", soft_wrap=True)
+    for short in results.fewer(split):
+        console.print(
+            f"{short.model}/{short.method}/{short.task}: {short.short:,} of {short.answers:,} "
+            f"answers on {split} saw fewer solved items than asked for: there was no room",
+            soft_wrap=True,
+        )
     for each in results.learning:
         if each.reason:
             console.print(f"{each.trial}: {each.status}: {each.reason}", soft_wrap=True)

@@ -25,6 +25,7 @@ from smalltune.paper.numbers import Numbers, macro_name
 from smalltune.paper.rounding import DASH
 from smalltune.paper.score_tables import score_names, score_tables
 from smalltune.paper.sections import SECTIONS
+from smalltune.paper.shown import shown_fewer
 from smalltune.paper.tuning import chosen_table, tuning_table
 from smalltune.paper.tuning_words import tuning_words
 from smalltune.paper.view import MethodView, StudyView
@@ -111,6 +112,7 @@ def context(
         "signatures": appendix.signature_lines(view, results),
         "asking": asking(view, trains=any(method.trains for method in view.methods)),
         "chatting": chatting(view, spoken),
+        "shown_fewer": shown_fewer(view, results),
         "answering": lambda task: answering(view, task),
         "cut": lambda task, limit: cut(view, task, limit),
         "prompted": any(task.answers != "running text" for task in view.tasks),

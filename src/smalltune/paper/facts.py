@@ -9,6 +9,7 @@ from smalltune.paper.asking import add_asking
 from smalltune.paper.counts import add_counts
 from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.settings import add_settings
+from smalltune.paper.shown import add_shown
 from smalltune.paper.view import MODEL_FACTS, StudyView
 
 __all__ = ["add_facts", "made_by"]
@@ -22,6 +23,7 @@ def add_facts(view: StudyView, results: Results, numbers: Numbers) -> None:
     _machine(results, numbers)
     add_counts(view, results, numbers)
     add_asking(view, numbers)
+    add_shown(view, results, numbers)
 
 
 def _study(view: StudyView, results: Results, numbers: Numbers) -> None:
