@@ -51,6 +51,7 @@ def test_a_long_conversation_loses_its_oldest_exchanges_and_keeps_the_others_who
     assert kept and kept == list(range(kept[0], 200))
     assert shown.count("why " * 7 + "why") == len(kept)
     assert found.truncated == 1 and found.counts["turns_dropped"] == 1
+    assert found.counts["texts_cut"] == 0
     one_more = talk(200)[:1] + talk(200)[1 + 2 * (kept[0] - 1) :]
     _, _, whole = told(tokeniser, one_more, chat=chat, length=2000)
     assert whole.segments.answers[0] > 100 - 16 >= size and whole.counts["turns_dropped"] == 0
@@ -62,6 +63,7 @@ def test_the_systems_text_is_cut_before_the_question(tokenisers, chat):
     shown, _, found = told(tokenisers("Qwen2.5-0.5B"), turns, chat=chat)
     assert "And where is the gold?" in shown and "Question" not in shown
     assert shown.count("rule") > 20 and found.counts["turns_dropped"] == 1
+    assert found.counts["texts_cut"] == 1
 
 
 @pytest.mark.parametrize("chat", [True, False])
@@ -72,6 +74,7 @@ def test_a_question_that_is_longer_than_the_systems_text_stays_whole_where_it_fi
     shown, _, found = told(tokenisers("Qwen2.5-0.5B"), turns, chat=chat)
     assert shown.count("word") == 50 and "last?" in shown and 0 < shown.count("rule") < 40
     assert found.truncated == 1 and found.counts["turns_dropped"] == 0
+    assert found.counts["texts_cut"] == 1
 
 
 @pytest.mark.parametrize("chat", [True, False])
@@ -102,5 +105,9 @@ def test_rows_with_and_without_turns_keep_their_order(tokenisers):
     shown = [tokeniser.decode(found.segments[i]) for i in range(4)]
     assert ["Sing." in text for text in shown] == [True, False, True, False]
     assert found.truncated == 1 and found.lengths[1] > 100
+    assert found.counts == {"answers_cut": 0, "turns_dropped": 1, "texts_cut": 0}
+    long = Row("c", {"instruction": "Sing " * 200, "input": ""}, "", ("La",))
+    mixed = task.encode([long, *rows], tokeniser, length=100, chat=True)
+    assert mixed.truncated == 2 and mixed.counts["texts_cut"] == 1
     alone = task.encode([plain], tokeniser, length=100, chat=True)
-    assert "turns_dropped" not in alone.counts
+    assert not {"turns_dropped", "texts_cut"} & alone.counts.keys()

@@ -1,5 +1,6 @@
 """What measures judge is told as it is: of which answers, by which numbers, and how far."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -111,14 +112,23 @@ def test_a_chat_is_told_of_and_what_it_does_to_conversations_and_demonstrations(
     assert chatting(two, [])[0].startswith("micro-{}llama is asked in its own chat template")
 
 
-def test_the_paper_of_a_chat_says_so_and_counts_what_conversations_lost(
-    view, results, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    ("more", "cut", "share"),
+    [
+        ({"turns_dropped": 8, "texts_cut": 0}, "0", "only"),
+        ({"turns_dropped": 8, "texts_cut": 2}, "2", "cut"),
+        ({"turns_dropped": 8}, "--", "unknown"),
+        ({"turns_dropped": 0}, "8", "no exchange"),
+    ],
+)
+def test_the_paper_of_a_chat_counts_lost_exchanges_apart_from_cut_texts(
+    view, results, tmp_path, monkeypatch, more, cut, share
 ):
     read = Results.token_facts
 
     def counted(self, task, model):
         found = read(self, task, model)
-        splits = {split: {**facts, "turns_dropped": 3} for split, facts in found.splits.items()}
+        splits = {split: {**facts, **more} for split, facts in found.splits.items()}
         return replace(found, splits=splits)
 
     monkeypatch.setattr(Results, "token_facts", counted)
@@ -127,6 +137,11 @@ def test_the_paper_of_a_chat_says_so_and_counts_what_conversations_lost(
     study = replace(view, tasks=(task,), models=(replace(view.models[0], chat=True),))
     built = build(study, results, tmp_path / "paper")
     text = section(built, "data")
-    assert r"\tokensTurnsDroppedTrainReviews{} training rows and" in text
-    assert r"\tokensTurnsDroppedTestReviews{} test rows lost exchanges." in text
+    numbers = json.loads((built.folder / "numbers.json").read_text())
+    assert numbers["truncatedTrainReviews"]["printed"] == cut
+    assert (r"\tokensTurnsDroppedTrainReviews{} training rows and" in text) is (cut != "8")
+    assert (r"\tokensTurnsDroppedTestReviews{} test rows lost exchanges." in text) is (cut != "8")
+    assert ("were cut at their end to fit" in text) is (share in ("cut", "no exchange"))
+    assert ("fit by themselves, which is so in no row." in text) is (share == "only")
+    assert "None was cut" not in text
     assert "Conversations of Reviews are given turn by turn" in section(built, "setup")

@@ -166,9 +166,9 @@ class Generation(Prompted, Task):
         begins: list[int] = []
         lost: list[int] = []
         lengths: list[int] = []
-        short, lost_turns, talks = 0, 0, False
+        short, fewer_turns, texts_cut, talks = 0, 0, 0, False
         for few in chunks(rows, CHUNK):
-            asked, before, fewer = self._fit(few, cutter, chat=chat)
+            asked, before, fewer, cut = self._fit(few, cutter, chat=chat)
             said = prompts.replies(self._stub, [row.references[0] for row in few])
             for row, ids, reply, whole in zip(few, asked, said, before, strict=True):
                 answer = [*reply, end][: self.longest]
@@ -177,18 +177,22 @@ class Generation(Prompted, Task):
                 begins.append(len(ids))
                 lost.append(int(whole > room and self._lost(row, tokeniser.decode(ids))))
             lengths += before
-            lost_turns += fewer
+            fewer_turns += fewer
+            texts_cut += cut
             talks |= any(row.turns for row in few)
         truncated = sum(each > room for each in lengths)
         counts = {"answers_cut": short} | ({"answers_lost": sum(lost)} if self.extractive else {})
-        counts |= {"turns_dropped": lost_turns} if talks else {}
+        counts |= {"turns_dropped": fewer_turns, "texts_cut": texts_cut} if talks else {}
         segments = Segments.of(kept, begins, lost)
         return Encoded(segments, truncated, len(kept), np.array(lengths, dtype=np.int64), counts)
 
     def _fit(
         self, rows: Sequence[Row], cutter: Cutter, *, chat: bool
-    ) -> tuple[list[list[int]], list[int], int]:
-        """Return the tokens of each prompt, their number uncut, and how many lost exchanges."""
+    ) -> tuple[list[list[int]], list[int], int, int]:
+        """Return the tokens of each prompt, their number uncut, and two counts of rows.
+
+        They are those that lost exchanges of a conversation and those that lost text.
+        """
         plain = [row for row in rows if not row.turns]
         spoken = [row for row in rows if row.turns]
         talks = Talks(
@@ -200,10 +204,12 @@ class Generation(Prompted, Task):
             cutter.decode,
         )
         asked, before = cutter.fit([row.fields for row in plain], [row.id for row in plain])
-        said, sizes, fewer = talks.fit([row.turns for row in spoken], [row.id for row in spoken])
+        names = [row.id for row in spoken]
+        said, sizes, fewer, cut = talks.fit([row.turns for row in spoken], names)
+        cut += sum(size > cutter.room for size in before)
         first, second = zip(asked, before, strict=True), zip(said, sizes, strict=True)
         found = [next(second if row.turns else first) for row in rows]
-        return [ids for ids, _ in found], [size for _, size in found], fewer
+        return [ids for ids, _ in found], [size for _, size in found], fewer, cut
 
     def _talk(self, turns: tuple[tuple[str, str], ...], *, chat: bool) -> Any:
         """Return the prompt of a conversation; only instruction data hold some."""

@@ -49,8 +49,11 @@ class Talks:
 
     def fit(
         self, talks: Sequence[Turns], names: Sequence[str]
-    ) -> tuple[list[list[int]], list[int], int]:
-        """Return the tokens of each prompt, how many they were uncut, and how many lost exchanges.
+    ) -> tuple[list[list[int]], list[int], int, int]:
+        """Return the tokens of each prompt, how many they were uncut, and two counts of rows.
+
+        The first counts those that lost exchanges, the second those that lost text: a row may be
+        in either, or in both.
 
         Raises StudyError, with the name of the first such row, when not even the system's text
         and the last exchange fit and text may not be cut, or the prompt's own words do not.
@@ -69,7 +72,7 @@ class Talks:
         for i, ids in zip(last, cut, strict=True):
             tokens[i] = ids
         lost = sum(len(ladders[i]) > 1 for i in over)
-        return tokens, lengths, lost
+        return tokens, lengths, lost, len(last)
 
     def _steps(self, ladders: dict[int, list[Turns]]) -> dict[int, tuple[int, list[int]]]:
         """Return by row the fewest exchanges to leave out and the tokens; no row that never fits.

@@ -21,6 +21,7 @@ __all__ = ["card_name", "card_tables", "data_table", "dropped_rows", "kept_rows"
 MOST = 8
 """Labels that a card lists; of more only the most frequent ones."""
 
+TURNS = ("tokens", "turns", "dropped")
 HEAD = ["", *(split.capitalize() for split in SPLITS)]
 COLUMN = r">{\raggedright\arraybackslash}p"
 TEXT = rf"\begin{{tabular}}{{@{{}}{COLUMN}{{0.2\linewidth}}{COLUMN}{{0.72\linewidth}}@{{}}}}"
@@ -166,6 +167,7 @@ class _Rows:
                 self.row(f"Tokens per row, mean{of}", "tokensMean", model=model.name),
                 self.row(f"Tokens, longest row{of}", "tokensLongest", model=model.name),
                 self.row(rf"Rows cut (\%){of}", "truncatedShare", model=model.name),
+                *self.some(f"Rows without old exchanges{of}", *TURNS, model=model.name),
                 *self.some(f"Answers cut{of}", "tokens", "answers", "cut", model=model.name),
                 *self.some(f"Answers lost{of}", "tokens", "answers", "lost", model=model.name),
             ]

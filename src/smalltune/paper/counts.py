@@ -157,8 +157,9 @@ def _tokens(task: TaskView, model: str, read: TokenFacts) -> Iterator[Count]:
         yield Count(("tokensLimit",), read.limit, text, what, source="tokens: max_length")
     for split, found in read.splits.items():
         where = f"of a prompt in {split} of {task.name}, by the tokeniser of {model}"
-        rows, cut = found["rows"], found["truncated"]
-        mean = found.get("mean", found["tokens"] / rows if rows and not cut else NAN)
+        rows, cut = found["rows"], _cut(found)
+        whole = rows and not found["truncated"]
+        mean = found.get("mean", found["tokens"] / rows if whole else NAN)
         share = cut / rows if rows else NAN
         percent = rounding.score(share, percent=True)
         made = (
@@ -169,13 +170,13 @@ def _tokens(task: TaskView, model: str, read: TokenFacts) -> Iterator[Count]:
             _count(
                 ("truncated", split),
                 cut,
-                f"rows that were cut in {split} of {task.name} for {model}",
+                f"rows whose text was cut in {split} of {task.name} for {model}",
             ),
             Count(
                 ("truncatedShare", split),
                 share,
                 percent,
-                f"share of rows cut in {split} of {task.name}",
+                f"share of rows whose text was cut in {split} of {task.name}",
                 "%",
             ),
         )
@@ -191,6 +192,16 @@ def _tokens(task: TaskView, model: str, read: TokenFacts) -> Iterator[Count]:
         ]
         source = _at("splits", split, "tokens")
         yield from (one._replace(source=source) for one in (*made, *extra))
+
+
+def _cut(found: Mapping[str, Any]) -> float:
+    """Return the rows whose text was cut, without those that only lost exchanges of a conversation.
+
+    An older artifact counts both together: what it says of text is known where none lost exchanges.
+    """
+    if found.get("turns_dropped") and "texts_cut" not in found:
+        return NAN
+    return int(found.get("texts_cut", found["truncated"]))
 
 
 def _longest(found: Mapping[str, Any]) -> float:
