@@ -434,6 +434,18 @@ def test_in_a_chat_the_end_of_the_turn_is_learned(template, name, text, ends):
     assert said in whole.replace(CLOSED_THOUGHT, "").replace(" </s>", "</s>")
 
 
+@pytest.mark.parametrize("name", ["TinyLlama-1.1B", "stories260K"])
+def test_a_mark_in_pieces_that_ends_a_turn_is_refused_and_not_learned_in_part(template, name):
+    tokeniser = template(name, CHATML)
+    with pytest.raises(
+        ModelError, match=r"ends an answer with '<\|im_end\|>', for which its token"
+    ):
+        _ = Prompts(tokeniser, chat=True).ends
+    assert Prompts(tokeniser).ends[0] == bounds(tokeniser)[1]
+    tokeniser.chat_template = CHATML.replace("<|im_end|>", "</s>\n<|end|>")
+    assert Prompts(tokeniser, chat=True).ends == (tokeniser.convert_tokens_to_ids("</s>"),)
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_a_plain_answer_ends_as_a_document_does(tokenisers, name):
     tokeniser = tokenisers(name)

@@ -79,6 +79,23 @@ def test_what_a_template_takes_with_the_systems_text_elsewhere_is_no_problem(stu
     assert said(study(["suua"], FREE)) == ""
 
 
+def test_a_template_whose_end_of_turn_is_no_token_is_refused_where_an_end_is_learned(study):
+    text = FREE.replace("{% endfor %}", "<|im_end|>\n{% endfor %}")
+    file = study([], text)
+    found = said(file, "run")
+    line = 1 + file.read_text().splitlines().index("    chat: true")
+    assert found.startswith(f"study.yaml:{line}: ") and len(found.strip().splitlines()) == 1
+    assert "its chat template ends an answer with '<|im_end|>', for which its tokeniser" in found
+    assert "add the token to the tokeniser, or say `chat: false`" in found
+    assert not list((file.parent / "store").glob("artifacts/*/*"))
+    assert said(study([], text, chat=False)) == ""
+    content = yaml.safe_load(study([], text).read_text())
+    for answered in ("chosen", "written"):
+        content["tasks"] = {"reviews": {"answered": answered}}
+        file.write_text(yaml.safe_dump(content, sort_keys=False))
+        assert bool(said(file)) is (answered == "written")
+
+
 def test_no_row_is_read_a_second_time(study, monkeypatch):
     from smalltune.planning import contents
 
@@ -99,6 +116,16 @@ def test_solved_items_before_a_conversation_with_a_system_turn_are_refused(study
     assert said(study(["uaua"], methods=("few_shot",))) == ""
     assert said(study(["sua"], STRICT, methods=("few_shot",))) == ""  # it has no system's turn
     assert said(study(["sua"], methods=("few_shot",), chat=False)) == ""
+
+
+def test_the_first_row_that_bars_solved_items_is_named(study):
+    file = study(["uaua", "sua"], methods=("few_shot",))
+    for name in ("train", "dev", "test"):
+        rows = [talk("suaua", "x"), talk("ua", "y"), talk("sua", "z")]
+        path = file.parent / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for _ in range(2):
+        assert ".jsonl, row 1: the conversation begins with the system's turn" in said(file)
 
 
 def spec_of(tmp_path, file, stage):

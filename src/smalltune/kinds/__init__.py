@@ -106,6 +106,11 @@ class Task(ABC):
         return False
 
     @property
+    def ended(self) -> bool:
+        """Whether the token that ends an answer is learned, or read to stop."""
+        return False
+
+    @property
     def usual_metrics(self) -> tuple[str, ...]:
         """The metrics that score the task where a study names none."""
         return self.metrics

@@ -87,6 +87,11 @@ class Classification(Prompted, Task):
                 "words"
             )
 
+    @property
+    def ended(self) -> bool:
+        """A label that is written has an end, one that is chosen has none."""
+        return self.answered == "written"
+
     def prompt_options(self) -> dict[str, Any]:
         """Return what a model reads, and how it answers where it has to learn an end."""
         written = {"answered": self.answered} if self.answered == "written" else {}

@@ -84,6 +84,11 @@ class Generation(Prompted, Task):
     )  # fmt: skip
 
     @property
+    def ended(self) -> bool:
+        """Every answer has an end."""
+        return True
+
+    @property
     def usual_metrics(self) -> tuple[str, ...]:
         """Where an answer is a part of the text, by what answers to questions are scored by."""
         return QUESTION_METRICS if self.extractive else self.metrics

@@ -21,13 +21,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from smalltune.core.errors import ModelError
 from smalltune.models.cutting import batch
+from smalltune.models.sources import called
 
-__all__ = ["NO_TEMPLATE", "Prompts", "Said", "bounds", "called", "opening"]
+__all__ = ["NO_TEMPLATE", "Prompts", "Said", "bounds", "opening"]
 
 Said = str | Sequence[tuple[str, str]]
 """A prompt: a text, or in a chat role and text of each turn before the answer."""
@@ -171,13 +171,20 @@ class Prompts:
         """The tokens that end an answer: the one to be learned, then others that are understood.
 
         In a chat the first is what the template writes after the assistant's turn, otherwise what
-        stands after a document. Raises ModelError for a tokeniser that has no token for it.
+        stands after a document. Raises ModelError for a tokeniser that has no token for it: of a
+        mark in several pieces the first may stand within an answer.
         """
         ends = []
         if self.chat:
             after = self._turns("a", _PROBE).rpartition(_PROBE)[2].strip()
-            ends = batch(self.tokeniser, [after], special=True)[0][:1] if after else []
-        ends.append(bounds(self.tokeniser)[1])
+            ends = self._tokens(after) if after else []
+            if ends[1:] and ends[0] not in self.tokeniser.added_tokens_decoder:
+                raise ModelError(
+                    f"{called(self.tokeniser.name_or_path)}: its chat template ends an answer with "
+                    f"{after[:40]!r}, for which its tokeniser has no token: add the token to the "
+                    "tokeniser, or say `chat: false`"
+                )
+        ends = [*ends[:1], bounds(self.tokeniser)[1]]
         if self.tokeniser.eos_token_id is not None:
             ends.append(int(self.tokeniser.eos_token_id))
         return tuple(dict.fromkeys(ends))
@@ -281,12 +288,6 @@ def bounds(tokeniser: Any) -> tuple[int, int]:
         )
     after = int(tokeniser.convert_tokens_to_ids(end))
     return (after if begin[0] is None else int(begin[0])), after
-
-
-def called(place: Path | str) -> str:
-    """Return the name of the model in a folder: the hub's name in its cache, else the folder."""
-    found = re.search(r"models--(.+?)--(.+?)/snapshots", str(place))
-    return f"{found[1]}/{found[2]}" if found else str(place)
 
 
 def opening(tokeniser: Any) -> list[int]:

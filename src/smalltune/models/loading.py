@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smalltune.core.errors import ModelError
-from smalltune.models.families import called
+from smalltune.models.sources import called
 
 __all__ = ["empty_model", "fingerprint", "load_model", "load_tokeniser"]
 

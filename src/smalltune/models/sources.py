@@ -7,13 +7,20 @@ path:/FOLDER      a folder with config.json, safetensors and a tokeniser
 config:/FOLDER    the same without weights: random weights drawn from the trial's seed
 """
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
 from smalltune.core.errors import DataError, ModelError
 from smalltune.hub import cached
 
-__all__ = ["embedded_folder", "hub_file", "locate", "locate_file"]
+__all__ = ["called", "embedded_folder", "hub_file", "locate", "locate_file"]
+
+
+def called(place: Path | str) -> str:
+    """Return the name of the model in a folder: the hub's name in its cache, else the folder."""
+    found = re.search(r"models--(.+?)--(.+?)/snapshots", str(place))
+    return f"{found[1]}/{found[2]}" if found else str(place)
 
 
 def embedded_folder() -> Path:

@@ -1,10 +1,11 @@
 """Contents: what the rows themselves rule out, said before anything long runs.
 
 A metric may see little of a language's references. A chat template may refuse the turns of a
-conversation, and demonstrations cannot stand before one that begins with the system's turn. Of
-each sequence of roles one row is tried, by a child process, so that this one loads no tokeniser;
-what was found is kept in the store by the digests of data and tokeniser. Files of the hub that are
-not fetched yet are looked at when they are.
+conversation, or end an answer with a mark that is no token, and demonstrations cannot stand before
+a conversation that begins with the system's turn. Of each sequence of roles one row is tried, by a
+child process, so that this one loads no tokeniser; what was found is kept in the store by the
+digests of data and tokeniser. Files of the hub that are not fetched yet are looked at when they
+are.
 """
 
 import json
@@ -38,6 +39,9 @@ MOST_SECONDS = 600
 
 Shapes = Mapping[str, str]
 """The first row of each sequence of roles, which are written with a comma between two."""
+
+END: Shapes = {"": ""}
+"""What asks for the end of an answer instead."""
 
 Taken = tuple[str, str]
 """Why a template refuses such turns, "" where it does not, and whose turn comes first then."""
@@ -73,6 +77,7 @@ def check_contents(study: StudySpec, lock: Lock, store: Store) -> None:
     Raises StudyError with the lines of tasks and methods and the rows in question.
     """
     problems = Problems(study.document)
+    _check_ends(study, lock, store, problems)
     for task in study.tasks:
         files = _files(study, lock, task)
         if task.hub is not None and "test" in files:
@@ -85,6 +90,16 @@ def check_contents(study: StudySpec, lock: Lock, store: Store) -> None:
             for model in (model for model in study.models if model.chat):
                 taken = _taken(study, lock, store, model, shapes)
                 _note(study, task, model, shapes, taken, problems)
+    problems.stop()
+
+
+def _check_ends(study: StudySpec, lock: Lock, store: Store, problems: Problems) -> None:
+    """Refuse chat templates whose mark at an answer's end is no token, where ends are learned."""
+    ended = any(task.task.ended for task in study.tasks)
+    for model in (model for model in study.models if model.chat and ended):
+        reason, _ = _taken(study, lock, store, model, END).get("", ("", ""))
+        if reason:
+            problems.add(("models", model.name, "chat"), reason)
     problems.stop()
 
 
@@ -110,9 +125,14 @@ def _shapes(store: Store, files: Sequence[tuple[Path, str]]) -> Shapes:
             with suppress(DataError):
                 own = dict(_read(path))
                 store.write_fits(name, {"turns": own})
-        for roles, where in own.items():
+        for roles, where in sorted(own.items(), key=lambda item: _place(item[1])):
             found.setdefault(roles, f"{path}{where}")
     return found
+
+
+def _place(where: str) -> int:
+    """Return the number of the row that `where` names, since the store keeps no order."""
+    return int("".join(filter(str.isdigit, where)) or 0)
 
 
 def _read(path: Path) -> Iterator[tuple[str, str]]:
@@ -195,8 +215,10 @@ def _ask() -> None:
     found: dict[str, Any] = {}
     prompts = families.Prompts(load_tokeniser(Path(folder)), chat=True)
     for roles in shapes:
-        turns = [(role, "a") for role in roles.split(",")]
+        turns = [(role, "a") for role in (roles or "user").split(",")]
         try:
+            if not roles:
+                _ = prompts.ends
             prompts.encode([turns])
             found[roles] = "", prompts.settled(turns)[0][0]
         except ModelError as error:
