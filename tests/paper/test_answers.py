@@ -1,9 +1,11 @@
 """Answers: a method that always says the same is told, and the shares add up."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from smalltune.analysis.records import Scored
 from smalltune.paper import naming
 from smalltune.paper.build import build
 
@@ -73,3 +75,28 @@ def test_the_table_sets_the_data_first(built):
     text = section(built, "appendix")
     table = text[text.index("Answers on test of Reviews") :]
     assert table.index("The data &") < table.index("Majority &") < table.index("LoRA &")
+
+
+@pytest.mark.parametrize(("always", "many"), [(6, 0), (6, 9), (2, 9)])
+def test_no_valid_answer_is_not_called_an_answer(view, shelf, tmp_path, monkeypatch, always, many):
+    read = Scored.read.__func__
+
+    def silent(cls, store, key):
+        found = read(cls, store, key)
+        spec = store.manifest(store.manifest(key)["inputs"]["predictions"])["spec"]
+        none = spec["method"]["name"] == "lora" and spec["seed"] < always
+        return replace(found, predicted=("",) * len(found.ids)) if none else found
+
+    for seed in range(6):
+        shelf.add("full", seed, 0.8, "micro")
+        shelf.add("lora", seed, 0.8, "micro")
+    monkeypatch.setattr(Scored, "read", classmethod(silent))
+    monkeypatch.setattr(naming, "MANY", many)
+    text = section(build(view, shelf.results(), tmp_path / "paper"), "results")
+    assert "the answer no valid answer" not in text and "(no valid answer)" not in text
+    said = {
+        (6, 0): "the following (nearly) always give no valid answer: LoRA.",
+        (6, 9): "of the test rows of Reviews, LoRA gives no valid answer.",
+        (2, 9): r"LoRA (nearly) always gives no valid answer in \oneLabelRunsLoraReviews{} runs.",
+    }
+    assert said[always, many] in text

@@ -147,11 +147,11 @@ def _gives(one: Answers) -> str:
 def _together(view: StudyView, task: str, gives: str, own: Sequence[Answers]) -> Tex:
     """Return the sentence on all methods that (nearly) always give the same answer to a task."""
     where = places(view, [(one.method, "", one.model) for one in own])
-    what = "" if gives == INVALID else "; such scores tell little more than how frequent a label is"
-    return Tex(
-        f"On {escape(view.task(task).title)}, runs of the following (nearly) always give the "
-        f"answer {gives}: {where}{what}."
-    )
+    start = f"On {escape(view.task(task).title)}, runs of the following (nearly) always give"
+    if gives == INVALID:
+        return Tex(f"{start} {INVALID}: {where}.")
+    what = "such scores tell little more than how frequent a label is"
+    return Tex(f"{start} the answer {gives}: {where}; {what}.")
 
 
 def _alone(view: StudyView, one: Answers) -> Tex:
@@ -159,6 +159,10 @@ def _alone(view: StudyView, one: Answers) -> Tex:
     who = f"{escape(inline(view.method(one.method).title))}{_model(view, one)}"
     where = escape(view.task(one.task).title)
     if one.shares[one.top] < ALWAYS:
+        if set(one.always) == {INVALID}:
+            return Tex(
+                rf"On {where}, {who} (nearly) always gives {INVALID} in \{one.runs}{{}} runs."
+            )
         gives = rf"gives (nearly) every item the same answer in \{one.runs}{{}} runs"
         what = "whose scores tell little more than how frequent that label is"
         return Tex(rf"On {where}, {who} {gives} ({_gives(one)}), {what}.")

@@ -12,6 +12,7 @@ from smalltune.paper.answers import Answers, answer_tables, one_sided
 from smalltune.paper.asking import answering, asking, chatting, cut
 from smalltune.paper.categories import category_tables
 from smalltune.paper.claims import Claim
+from smalltune.paper.counts import passed
 from smalltune.paper.elsewhere import Elsewhere, elsewhere_sentences, elsewhere_table
 from smalltune.paper.escape import Tex, escape, identifier, link
 from smalltune.paper.examples import example_tables
@@ -73,6 +74,9 @@ def context(
         return has(*words, task=task, model=model) and bool(
             numbers[names.of(*words, task=task, model=model)].value
         )
+
+    def alone(*words: str, task: str) -> bool:
+        return has(*words, task=task) and numbers[names.of(*words, task=task)].value == 1
 
     def cite(keys: Sequence[str]) -> Tex | None:
         known = [key for key in keys if key in bibliography]
@@ -151,6 +155,8 @@ def context(
         "num": num,
         "has": has,
         "some": some,
+        "alone": alone,
+        "passed": lambda task: passed(names, numbers, task),
         "cite": cite,
         "works": _works(view),
         "tables": {

@@ -16,7 +16,7 @@ from smalltune.paper.numbers import Number, Numbers, macro_name
 from smalltune.paper.remarked import note_counts
 from smalltune.paper.view import StudyView, TaskView
 
-__all__ = ["PAIRS", "SPLITS", "add_counts", "data_facts", "label_names"]
+__all__ = ["PAIRS", "SPLITS", "add_counts", "data_facts", "label_names", "passed"]
 
 SPLITS = ("train", "dev", "test")
 PAIRS = (("train", "dev"), ("train", "test"), ("dev", "test"))
@@ -77,6 +77,12 @@ def label_names(labels: Iterable[str]) -> dict[str, str]:
         label: label if name and plain.count(name) == 1 else f"label {place}"
         for place, (label, name) in enumerate(zip(found, plain, strict=True), 1)
     }
+
+
+def passed(names: Names, numbers: Numbers, task: TaskView) -> list[str]:
+    """Return the splits that have more rows than their limit: one group that is larger."""
+    rows = {split: names.of("rows", split, task=task.name) for split in task.held}
+    return [s for s, n in rows.items() if n in numbers and numbers[n].value > task.held[s]]
 
 
 def _data(task: TaskView, facts: Mapping[str, Any]) -> Iterator[Count]:
