@@ -27,7 +27,7 @@ def shown_fewer(view: StudyView, results: Results) -> Tex:
     """Return the sentence on answers that had fewer solved items; nothing where all had theirs."""
     said = []
     for one in results.fewer("test"):
-        where = escape(view.task(one.task).title)
+        where = f"{escape(view.task(one.task).title)}"
         where += f" with {escape(_model(view, one))}" if len(view.models) > 1 else ""
         who = escape(inline(view.method(one.method).title))
         said.append(
