@@ -35,6 +35,8 @@ def test_results_say_how_many_answers_saw_fewer_solved_items(folder):
     said = CliRunner().invoke(app, words).output
     assert "tiny/sixty/reviews: 12 of 12 answers on test saw fewer solved items than asked" in said
     assert "tiny/two/reviews" not in said
+    summary = json.loads((folder / "results" / "summary.json").read_text())
+    assert {one["split"]: one["short"] for one in summary["shown_fewer"]} == {"dev": 8, "test": 12}
     assert "of 8 answers on dev" in CliRunner().invoke(app, [*words, "--split", "dev"]).output
 
 

@@ -72,7 +72,8 @@ def summary(results: Results) -> dict[str, Any]:
     `learning` has each trained trial's loss on dev beside the base's, and whether it has learned.
     `tuning` has the budget of each method, without its seconds, and what each search chose; a
     contrast has as `tuning_trials` how many runs its two sides were tuned with there. `also` has
-    the answers to other tasks (see `changes`), where there are any.
+    the answers to other tasks (see `changes`), and `shown_fewer` where solved items had no room
+    (see `fewer`), each only where there are any.
     """
     dev_and_test = [e for split in results.splits for e in estimates(results, split)]
     contrasts = [
@@ -85,6 +86,7 @@ def summary(results: Results) -> dict[str, Any]:
         for row, one in zip(contrast_rows(found), found, strict=True)
     ]
     also = change_rows(changes(results))
+    short = [{"split": s, **asdict(one)} for s in results.splits for one in results.fewer(s)]
     plain = {
         "study": results.study,
         "complete": results.complete,
@@ -92,6 +94,7 @@ def summary(results: Results) -> dict[str, Any]:
         "estimates": [asdict(one) for one in dev_and_test],
         "contrasts": contrasts,
         **({"also": also} if also else {}),
+        **({"shown_fewer": short} if short else {}),
         "learning": [asdict(one) for one in results.learning],
         "tuning": {"budgets": _budgets(results), "searches": [_search(s) for s in results.tuning]},
     }
