@@ -111,9 +111,9 @@ def load_tokeniser(folder: Path) -> Any:
 
 
 def fingerprint(model: Any) -> str:
-    """Return the SHA-256 over names, shapes and bits of all parameters and buffers."""
+    """Return the SHA-256 over names, shapes and bits of all parameters and buffers, by name."""
     digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
+    for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         bits = tensor.detach().cpu().contiguous().view(-1)
         import torch
