@@ -54,6 +54,19 @@ def life(method, family):
     return Life(folder, losses, trained, scores, logits, fingerprint(model))
 
 
+def opened(weights, base, method=None, **more):
+    name = type(method).__module__.removeprefix("smalltune.methods.")
+    return opening(weights, base, method=name, options=method.options() if method else {}, **more)
+
+
+def by_the_card(card, folder):
+    """Do what a card says with its folder; return what is there then."""
+    code = card.partition("```python\n")[2].partition("```")[0].replace("FOLDER", str(folder))
+    made = {}
+    exec(code, made)
+    return made
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.__name__)
 def test_is_a_final_frozen_dataclass_that_says_what_it_is(method):
     assert issubclass(method, Method)
@@ -114,7 +127,7 @@ def test_merged_into_the_base_it_predicts_the_same_within_rounding(method, famil
     np.testing.assert_allclose(found, life(method, family).scores, rtol=1e-4, atol=1e-4)
     whole, out = Path(mkdtemp()), Path(mkdtemp())
     load("smalltune.methods", "full")().save(model, whole)
-    export(folder_of(family), whole, out, base_name="", card=opening(whole, ""))
+    export(folder_of(family), whole, out, base_name="", card=opened(whole, ""))
     plain = AutoModelForCausalLM.from_pretrained(out)
     np.testing.assert_allclose(log_likelihoods(plain.eval(), data()), found, rtol=1e-5, atol=1e-5)
 
@@ -148,7 +161,9 @@ def test_plain_transformers_or_peft_open_what_is_exported_or_its_card_says_no(
     found, base, folder = life(method, family), folder_of(family), tmp_path / "out"
     form = method().quantised()
     told = plainly_loaded(form) if form else None
-    card = opening(found.folder, str(base), quantised=told, merges=hasattr(method, "merge"))
+    card = opened(
+        found.folder, str(base), method(), quantised=told, merges=hasattr(method, "merge")
+    )
     export(base, found.folder, folder, base_name=str(base), card=card)
     ids = torch.arange(20)[None]
     bits = {"quantization_config": BitsAndBytesConfig(**told)} if told else {}
@@ -163,6 +178,8 @@ def test_plain_transformers_or_peft_open_what_is_exported_or_its_card_says_no(
         assert "Neither Transformers nor PEFT opens this folder" in card
         assert ("--merged" in card) == hasattr(method, "merge")
         assert not (folder / "adapter_config.json").exists() and not [*folder.glob("model*")]
+        ours = by_the_card(card, folder)["model"]
+        np.testing.assert_array_equal(log_likelihoods(ours.eval(), data()), found.scores)
         return
     plain.train(bool(told))  # in evaluation bitsandbytes may multiply in bfloat16 on a CPU
     with torch.no_grad():

@@ -53,6 +53,16 @@ def test_nothing_of_a_training_stays_when_its_method_is_detached(method, family)
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
+def test_nothing_is_said_on_the_console_meanwhile(method, family, capfd, recwarn):
+    model = base_of(method, family)
+    method().attach(model)
+    method().detach(model)
+    said = [str(each.message) for each in recwarn]
+    assert not any("peft_config" in text or "Unsupported layer" in text for text in said)
+    assert "Loading weights" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_a_loaded_method_leaves_nothing_behind_either(method, family):
     model, folder = base_of(method, family), Path(mkdtemp())
     before = anatomy(model)

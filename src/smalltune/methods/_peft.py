@@ -1,6 +1,7 @@
 """Methods whose new parameters are PEFT's layers round layers of the base."""
 
 import json
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from smalltune.engine.held import shape_of
 from smalltune.methods import Gradient, Range
 from smalltune.models.targets import PARTS, Targets, has_experts, is_mixture, targets_of
 
-__all__ = ["ADAPTER", "LowRank", "PeftLayers", "layers_of", "write_adapter"]
+__all__ = ["ADAPTER", "LowRank", "PeftLayers", "inject", "layers_of", "write_adapter"]
 
 ADAPTER = "smalltune"
 ORDER = "smalltune_order"
@@ -30,13 +31,11 @@ class PeftLayers(Gradient):
 
     def attach(self, model: Any) -> None:
         """Inject PEFT's layers into the model; they alone have a gradient."""
-        from peft import inject_adapter_in_model
-
         config = self.config(model)
         if not hasattr(model, ORDER):
             setattr(model, ORDER, {n: list(m._parameters) for n, m in model.named_modules()})
         try:
-            inject_adapter_in_model(config, model, adapter_name=ADAPTER)
+            inject(config, model, ADAPTER)
         except (ValueError, NotImplementedError) as error:
             raise MethodError(f"{self.title} does not fit this model: {error}") from None
 
@@ -178,6 +177,19 @@ class LowRank(PeftLayers):
             copies = shape[0] if len(shape) == 3 else 1
             total += copies * self.rank * sum(shape[-2:])
         return total
+
+
+def inject(config: Any, model: Any, name: str) -> None:
+    """Put PEFT's layers in without its warnings of what is meant here.
+
+    These are a second adapter beside the first, and layers round norms.
+    """
+    from peft import inject_adapter_in_model
+
+    with warnings.catch_warnings():
+        for text in ("Already found a `peft_config`", "Unsupported layer type"):
+            warnings.filterwarnings("ignore", message=text)
+        inject_adapter_in_model(config, model, adapter_name=name)
 
 
 def layers_of(model: Any) -> Iterator[tuple[str, Any]]:
