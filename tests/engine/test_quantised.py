@@ -14,6 +14,7 @@ from smalltune.engine.precision import precision
 from smalltune.engine.quantised import FORMATS, is_quantised, plainly_loaded, quantise, widen
 from smalltune.engine.routes import route_of
 from smalltune.engine.scoring import log_likelihoods
+from smalltune.models.loading import load_model
 from smalltune.stages import Bench
 
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
@@ -127,3 +128,21 @@ def test_a_bench_keeps_a_base_of_each_format_apart(tiny_folder):
     lent = bench.base(f"path:{tiny_folder}", "digest", 0, False, quantised="nf4")
     with pytest.raises(EngineError, match="came back with other weights"), lent as base:
         layer_of(base).scales += 1
+
+
+def test_plain_transformers_answers_alike_in_evaluation_within_bfloat16():
+    """On some CPUs bitsandbytes multiplies so there, in blocks of 32 rows and 64 columns."""
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    folder = folder_of("micro-llama", hidden_size=64, head_dim=16)
+    ours, ids = load_model(folder), torch.arange(20)[None]
+    quantise(ours, "nf4-double")
+    told = BitsAndBytesConfig(**plainly_loaded("nf4-double"))
+    plain = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, quantization_config=told
+    )
+    with torch.no_grad():
+        exact, wanted = plain.train()(input_ids=ids).logits, ours(input_ids=ids).logits
+        near = plain.eval()(input_ids=ids).logits
+    torch.testing.assert_close(exact, wanted, rtol=1e-4, atol=1e-5)
+    assert (near - wanted).norm() < 0.02 * wanted.norm()

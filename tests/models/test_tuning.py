@@ -128,3 +128,12 @@ def test_lora_on_the_real_names_of_qwen(qwen):
     widths = {"q_proj": 896, "k_proj": 128, "v_proj": 128, "o_proj": 896, "down_proj": 896}
     counted = sum(8 * (896 + width) for name, width in widths.items() if name != "down_proj")
     assert sum(trained.values()) == counted + 8 * 3 * (896 + 4864)
+
+
+@pytest.mark.parametrize("name", ["prefix_tuning", "ia3", "norm_tuning", "dora"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_counted_is_what_is_trained(families, family, name):
+    model = load_model(families(family))
+    count = method_of(name).parameters(model)
+    method_of(name).attach(model)
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == count

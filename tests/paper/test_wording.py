@@ -177,6 +177,18 @@ def test_a_method_that_draws_all_weights_anew_is_not_said_to_start_from_a_base(
         assert "pre-train" not in section(report, name).replace("{}", "")
 
 
+def test_what_a_method_does_on_some_models_alone_is_said_of_these(
+    view, results, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    told = replace(view.methods[2], remarks={"it takes 50% of it": ("Micro_A", "Micro B")})
+    methods = (*view.methods[:2], told)
+    report = build(replace(view, methods=methods), results, tmp_path / "paper")
+    said = section(report, "methods")
+    assert r"On Micro\_A and Micro B it takes 50\% of it. Why here: Cheap." in said
+    assert said.count(" On ") == 1
+
+
 def test_with_one_seed_nothing_is_said_to_be_paired(view, make_results, tmp_path, monkeypatch):
     monkeypatch.setattr(latex, "find_engine", lambda: None)
     results = make_results(tmp_path / "store", lora=0.9, full=0.7, seeds=[0])

@@ -63,6 +63,18 @@ def test_the_paper_sees_the_study_as_plain_values(study):
     assert view.contrasts[0].a == "tuned" and not view.tuned
 
 
+def test_the_paper_says_on_which_models_a_method_is_another(study, monkeypatch):
+    kind = next(m.kind for m in study.spec.methods if m.name == "asked")
+    monkeypatch.setattr(
+        kind, "remark", lambda self, config: f"it sees {config['model_type']}", raising=False
+    )
+    view = study_view(study.spec, study.locked)
+    told = study.locked.models["tiny"].config["model_type"]
+    titles = tuple(model.title for model in view.models)
+    assert view.method("asked").remarks == {f"it sees {told}": titles}
+    assert view.method("floor").remarks == {}
+
+
 def test_a_tuned_method_shows_what_was_tried(bureau, store):
     bureau.replace("method: fake.trainer,", "method: fake.trainer, tune: {rank: [2, 4]},").read()
     study = st.load(bureau.folder, store.root)

@@ -70,6 +70,15 @@ def test_what_does_not_fit_a_model_is_said_with_the_line_of_the_option(study, st
     assert not list(store.glob("artifacts/*/*"))
 
 
+def test_what_cannot_be_adapted_in_a_mixture_is_said_with_what_to_choose(study, store):
+    file = study({"dora": {"target": "mlp"}, "lora": {"target": ["gate_proj"]}})
+    content = yaml.safe_load(file.read_text()) | {"models": {"micro-deepseek": {}}}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    (found,) = said(file, store, "plan").strip().splitlines()
+    assert f"study.yaml:{line_of(file, 'target: mlp')}: dora on micro-deepseek: PEFT has" in found
+    assert "set `target: attention`, or choose `lora`" in found
+
+
 def test_a_candidate_of_tuning_that_does_not_fit_is_found_too(study, store):
     file = study({"lora": {"tune": {"rank": [4, 40]}}})
     assert f"study.yaml:{line_of(file, 'lora')}: lora on tiny: rank 40 is" in said(

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from smalltune.core.plugins import load, names
-from smalltune.planning.schema import TaskEntry
+from smalltune.planning.schema import MethodEntry, TaskEntry, TuningEntry
 
 PAGE = (Path(__file__).parents[2] / "docs/study-file.md").read_text()
 KINDS = ("classification", "generation", "instructions", "language_modelling", "multiple_choice")
@@ -44,6 +44,54 @@ def metrics():
         for names_, _, _, better, percent in rows(["metric"])
         for name in NAME.findall(names_)
     ]
+
+
+def method_options():
+    """Return the default of each method's own options as the table has it."""
+    found, methods = {}, []
+    for first, option, _, default in rows(["methods", "own option"]):
+        methods = NAME.findall(first) or methods
+        for method in methods:
+            assert (method, option.strip("`")) not in found
+            found[method, option.strip("`")] = yaml.safe_load(default.strip("`"))
+    return found
+
+
+def test_every_option_of_a_method_stands_in_the_table_with_its_default_and_no_other():
+    kinds = {name: load("smalltune.methods", name) for name in names("smalltune.methods")}
+    assert method_options() == {
+        (name, field.name): field.default
+        for name, kind in kinds.items()
+        for field in dataclasses.fields(kind)
+    }
+
+
+def test_every_method_that_trains_stands_with_its_learning_rate_and_what_is_searched():
+    told = {}
+    for methods, rate, searched in rows(["trained", "learning rate"]):
+        bounds = re.findall(r"`(\w+)` (\d+) to (\d+)", searched)
+        ranges = {name: (int(low), int(high)) for name, low, high in bounds}
+        told |= dict.fromkeys(NAME.findall(methods), (float(rate.strip("`")), ranges))
+    kinds = [(name, load("smalltune.methods", name)) for name in names("smalltune.methods")]
+    assert told == {
+        name: (
+            kind.training["learning_rate"],
+            {option: (each.low, each.high) for option, each in kind.searched.items()},
+        )
+        for name, kind in kinds
+        if kind.trains
+    }
+
+
+def test_the_keys_of_tuning_stand_with_their_defaults_and_those_of_an_entry_are_named():
+    told = {
+        cells[0].strip("`"): yaml.safe_load(cells[2].strip("`"))
+        for cells in rows(["key of `tuning`"])
+    }
+    assert told == TuningEntry().model_dump()
+    keys = [field.alias or name for name, field in MethodEntry.model_fields.items()]
+    said = PAGE.partition("stand in an entry beside ")[2].partition(";")[0]
+    assert NAME.findall(said) == keys
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,14 +20,14 @@ SMALLER = {
 
 
 @cache
-def folder_of(family):
-    """Return the folder of a family's small model, made once."""
+def folder_of(family, **sizes):
+    """Return the folder of a family's small model, made once; with `sizes` of its own."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     written = json.loads((BASES / family / "config" / "config.json").read_text())
     kind = written.pop("model_type")
-    config = AutoConfig.for_model(kind, **{**written, **SMALL, **SMALLER[family]})
+    config = AutoConfig.for_model(kind, **{**written, **SMALL, **SMALLER[family], **sizes})
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():

@@ -1,9 +1,6 @@
 """One contract for every method and family, by what it declares, never by its name."""
 
 import dataclasses
-import gc
-import importlib.util
-import weakref
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,79 +9,20 @@ import numpy as np
 import pytest
 import torch
 from rooms.families import FAMILIES, folder_of
+from rooms.pairs import GRADIENT, METHODS, PAIRS, base_of, data, fit, fits
 
 from smalltune.core.errors import MethodError
-from smalltune.core.plugins import load, names
-from smalltune.engine.quantised import plainly_loaded, quantise
+from smalltune.core.plugins import load
+from smalltune.engine.quantised import plainly_loaded
 from smalltune.engine.scoring import log_likelihoods
 from smalltune.engine.segments import Segments
-from smalltune.engine.training import Training, train
 from smalltune.methods import Classical, Copied, Gradient, Method
 from smalltune.models.export import export, form_of, opening
 from smalltune.models.loading import fingerprint, load_model
 
-METHODS = [load("smalltune.methods", name) for name in names("smalltune.methods")]
-GRADIENT = [method for method in METHODS if method.trains]
 CLASSICAL = [m for m in METHODS if not m.uses_model and m.answers == "labels"]
 COPIED = [m for m in METHODS if not m.uses_model and m.answers == "texts"]
-
-
-def lacking(method):
-    """Return the marks that skip a method whose packages are not installed."""
-    absent = [name for name in method.needs if importlib.util.find_spec(name) is None]
-    return [pytest.mark.skip(reason=f"{name} is not installed") for name in absent]
-
-
-def base_of(method, family):
-    """Return a family's model as the method takes it."""
-    model = load_model(folder_of(family))
-    if form := method().quantised():
-        quantise(model, form)
-    return model
-
-
-def fits(method, family):
-    """Return whether a method takes a family; one that does not says what to choose instead."""
-    try:
-        method().parameters(load_model(folder_of(family)))
-    except MethodError as error:
-        assert "choose `" in str(error)
-        return False
-    return True
-
-
-PAIRS = [
-    pytest.param(method, family, id=f"{method.__name__}-{family}", marks=lacking(method))
-    for method in GRADIENT
-    for family in FAMILIES
-    if fits(method, family)
-]
-
-
 MERGED = [pair for pair in PAIRS if hasattr(pair.values[0], "merge")]
-
-
-def data():
-    rng = np.random.default_rng(5)
-    return Segments.of([rng.integers(1, 99, size=10) for _ in range(32)], [5] * 32, [0] * 32)
-
-
-def fit(method, family, *, seed=0, steps=15):
-    model = base_of(type(method), family)
-    torch.manual_seed(seed)
-    method.attach(model)
-    log, _ = train(
-        model,
-        data(),
-        None,
-        Training(steps=steps, learning_rate=3 * method.training["learning_rate"], batch_size=8),
-        seed=seed,
-        dtype="float32",
-        work=Path(mkdtemp()),
-        checkpoint_seconds=60.0,
-        progress=lambda event: None,
-    )
-    return model.eval(), [row["loss"] for row in log]
 
 
 @dataclasses.dataclass
@@ -116,6 +54,19 @@ def life(method, family):
     return Life(folder, losses, trained, scores, logits, fingerprint(model))
 
 
+def opened(weights, base, method=None, **more):
+    name = type(method).__module__.removeprefix("smalltune.methods.")
+    return opening(weights, base, method=name, options=method.options() if method else {}, **more)
+
+
+def by_the_card(card, folder):
+    """Do what a card says with its folder; return what is there then."""
+    code = card.partition("```python\n")[2].partition("```")[0].replace("FOLDER", str(folder))
+    made = {}
+    exec(code, made)
+    return made
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.__name__)
 def test_is_a_final_frozen_dataclass_that_says_what_it_is(method):
     assert issubclass(method, Method)
@@ -130,11 +81,6 @@ def test_is_a_final_frozen_dataclass_that_says_what_it_is(method):
 @pytest.mark.parametrize("method", GRADIENT, ids=lambda m: m.__name__)
 def test_every_method_fits_a_family(method):
     assert any(fits(method, family) for family in FAMILIES)
-
-
-@pytest.mark.parametrize(("method", "family"), PAIRS)
-def test_as_many_parameters_are_trained_as_the_closed_form_counts(method, family):
-    assert life(method, family).trained == method().parameters(load_model(folder_of(family)))
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
@@ -181,7 +127,7 @@ def test_merged_into_the_base_it_predicts_the_same_within_rounding(method, famil
     np.testing.assert_allclose(found, life(method, family).scores, rtol=1e-4, atol=1e-4)
     whole, out = Path(mkdtemp()), Path(mkdtemp())
     load("smalltune.methods", "full")().save(model, whole)
-    export(folder_of(family), whole, out, base_name="", card=opening(whole, ""))
+    export(folder_of(family), whole, out, base_name="", card=opened(whole, ""))
     plain = AutoModelForCausalLM.from_pretrained(out)
     np.testing.assert_allclose(log_likelihoods(plain.eval(), data()), found, rtol=1e-5, atol=1e-5)
 
@@ -206,19 +152,6 @@ def test_two_seeds_differ_and_one_seed_repeats(method, family):
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
-def test_a_detached_method_leaves_nothing_behind(method, family):
-    model = base_of(method, family)
-    own = {id(p) for p in model.parameters()}
-    method().attach(model)
-    added = [weakref.ref(p) for p in model.parameters() if id(p) not in own]
-    method().detach(model)
-    gc.collect()
-    assert not any(ref() is not None for ref in added)
-    if not method.changes_base:
-        assert {id(p) for p in model.parameters()} == own
-
-
-@pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_plain_transformers_or_peft_open_what_is_exported_or_its_card_says_no(
     method, family, tmp_path
 ):
@@ -228,7 +161,9 @@ def test_plain_transformers_or_peft_open_what_is_exported_or_its_card_says_no(
     found, base, folder = life(method, family), folder_of(family), tmp_path / "out"
     form = method().quantised()
     told = plainly_loaded(form) if form else None
-    card = opening(found.folder, str(base), quantised=told, merges=hasattr(method, "merge"))
+    card = opened(
+        found.folder, str(base), method(), quantised=told, merges=hasattr(method, "merge")
+    )
     export(base, found.folder, folder, base_name=str(base), card=card)
     ids = torch.arange(20)[None]
     bits = {"quantization_config": BitsAndBytesConfig(**told)} if told else {}
@@ -243,9 +178,12 @@ def test_plain_transformers_or_peft_open_what_is_exported_or_its_card_says_no(
         assert "Neither Transformers nor PEFT opens this folder" in card
         assert ("--merged" in card) == hasattr(method, "merge")
         assert not (folder / "adapter_config.json").exists() and not [*folder.glob("model*")]
+        ours = by_the_card(card, folder)["model"]
+        np.testing.assert_array_equal(log_likelihoods(ours.eval(), data()), found.scores)
         return
+    plain.train(bool(told))  # in evaluation bitsandbytes may multiply in bfloat16 on a CPU
     with torch.no_grad():
-        logits = plain.eval()(input_ids=ids).logits
+        logits = plain(input_ids=ids).logits
         if found.logits is None:  # what the engine gives for the same tokens behind the front
             ours = base_of(method, family)
             method().load(ours, found.folder)

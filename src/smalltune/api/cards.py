@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smalltune.analysis.intervals import LEVEL, estimate
+from smalltune.analysis.learning import FAILED, OVERSURE
 from smalltune.analysis.tables import text
 from smalltune.api.trials import StudyTrial
 from smalltune.api.view import answers_of
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from smalltune.api.study import Study
     from smalltune.planning.spec import TaskSpec
 
-__all__ = ["card_of"]
+__all__ = ["Ground", "card_of"]
 
 CARD = """\
 ---
@@ -35,7 +36,7 @@ tags: [smalltune]
 
 In brackets: the {level} % interval, over the items for this model, over seeds and items for all
 seeds.
-
+{marked}
 ## Opening it
 
 {opening}
@@ -70,22 +71,29 @@ ASKED = {
 """What a model of a task does, by how it answers (see `answers_of`)."""
 
 
-def card_of(
-    study: "Study",
-    trial: StudyTrial,
-    trained: Any,
-    origin: str,
-    base: str,
-    commit: str | None,
-    weights: Path,
-    *,
-    merged: bool,
-) -> str:
-    """Return the model card of a trial whose trained weights lie in a folder.
+MARKED = {
+    FAILED: "**This training counts as failed**: {reason}. Its scores say nothing of the method.",
+    OVERSURE: "**This model is too sure of what it gets wrong**: {reason}.",
+}
 
-    `origin` is the base that the study names, `base` what the exported weights lie on, `commit` its
-    revision on the hub.
+
+@dataclass(frozen=True)
+class Ground:
+    """On what exported weights lie: `base`, of `commit` on the hub, or `inside` the folder itself.
+
+    `origin` is the base that the study names.
     """
+
+    origin: str
+    base: str
+    commit: str | None
+    inside: bool
+
+
+def card_of(
+    study: "Study", trial: StudyTrial, trained: Any, ground: Ground, weights: Path, *, merged: bool
+) -> str:
+    """Return the model card of a trial whose trained weights lie in a folder."""
     train = trial.trial.job("train")
     assert train is not None
     task = _named(study, trial.trial.task)
@@ -95,8 +103,9 @@ def card_of(
     titles = [f"{metric.title} (%)" if metric.percent else metric.title for metric in metrics]
     return CARD.format(
         library=form_of(weights),
-        base=base,
-        origin=origin,
+        base=ground.base,
+        origin=ground.origin,
+        marked=_marked(study, trial),
         id=trial.id,
         method=method.said.title,
         task=task.said.title,
@@ -111,14 +120,24 @@ def card_of(
         level=f"{100 * LEVEL:g}",
         opening=opening(
             weights,
-            base,
-            revision=commit,
+            ground.base,
+            method=train.spec["method"]["name"],
+            options=train.spec["method"]["options"],
+            revision=ground.commit,
+            inside=ground.inside,
             quantised=_bits(trained),
             merges=hasattr(trained, "merge"),
         ),
         options=json.dumps(_options(train), indent=1, sort_keys=True),
         prompt=_prompt(task.task, chat=bool(reader and reader.spec["chat"])),
     )
+
+
+def _marked(study: "Study", trial: StudyTrial) -> str:
+    """Return that the results mark this training as failed or too sure, and why."""
+    found = (one for one in study.results().learning if one.trial == trial.id)
+    said = (MARKED[one.status].format(reason=one.reason) for one in found if one.status in MARKED)
+    return "".join(f"\n{line}\n" for line in said)
 
 
 def _named(study: "Study", task: str) -> "TaskSpec":

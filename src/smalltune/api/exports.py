@@ -5,11 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from smalltune.api.cards import card_of
+from smalltune.api.cards import Ground, card_of
 from smalltune.api.trials import StudyTrial
 from smalltune.core.errors import StudyError
 from smalltune.core.plugins import load
-from smalltune.models.export import export, form_of
+from smalltune.models.export import BASE, export, form_of
 from smalltune.models.sources import locate
 from smalltune.runner.fetching import fetch
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from smalltune.api.study import Study
 
 __all__ = ["export_trial"]
-
-BASE = "base"
-"""The folder in an export that holds the model on which an adapter lies."""
 
 
 def export_trial(study: "Study", trial: StudyTrial, folder: Path, *, merged: bool = False) -> None:
@@ -35,8 +32,8 @@ def export_trial(study: "Study", trial: StudyTrial, folder: Path, *, merged: boo
     method = _method(train)
     if merged and not hasattr(method, "merge") and form_of(weights) != "transformers":
         raise StudyError(
-            f"{trial.id}: {method.title} cannot be merged into the base, as it adds what the "
-            "base's own weights cannot say: leave `--merged` out"
+            f"{trial.id}: what {method.title} trained cannot be merged into the base, whose own "
+            "weights cannot say it: leave `--merged` out"
         )
     source, start = str(train.sources["model"]), train.inputs.get("base")
     reader = trial.trial.job("tokens")
@@ -49,8 +46,9 @@ def export_trial(study: "Study", trial: StudyTrial, folder: Path, *, merged: boo
         if merged and form_of(weights) != "transformers":
             weights = _merge(train, method, base, weights, Path(draft))
         beside = start is not None and form_of(weights) != "transformers"
-        name, revision = (str((folder / BASE).resolve()), None) if beside else (origin, commit)
-        card = card_of(study, trial, method, origin, name, revision, weights, merged=bool(merged))
+        name, revision = (f"./{BASE}", None) if beside else (origin, commit)
+        ground = Ground(origin, name, revision, inside=beside)
+        card = card_of(study, trial, method, ground, weights, merged=bool(merged))
         export(base, weights, folder, base_name=name, revision=revision, card=card)
         if beside:
             shutil.copytree(base, folder / BASE)

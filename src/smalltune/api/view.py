@@ -17,7 +17,7 @@ from smalltune.paper.view import (
 )
 from smalltune.planning.checkpoints import facts
 from smalltune.planning.lock import Lock, lock_path
-from smalltune.planning.pairs import meets
+from smalltune.planning.pairs import asked_by, meets
 from smalltune.planning.spec import MethodSpec, ModelSpec, Said, StudySpec, TaskSpec
 
 __all__ = ["answers_of", "study_view"]
@@ -34,7 +34,7 @@ def study_view(study: StudySpec, lock: Lock) -> StudyView:
         questions=study.questions,
         models=tuple(_model(model, lock) for model in study.models if asked),
         tasks=tuple(_task(study, task, lock) for task in study.tasks),
-        methods=tuple(_method(method) for method in study.methods),
+        methods=tuple(_method(study, method, lock) for method in study.methods),
         seeds=study.seeds,
         contrasts=tuple(ContrastView(**asdict(contrast)) for contrast in study.contrasts),
         metrics=tuple(_metric(name) for name in study.metrics),
@@ -124,7 +124,7 @@ def _said(said: Said) -> dict[str, Any]:
     }
 
 
-def _method(method: MethodSpec) -> MethodView:
+def _method(study: StudySpec, method: MethodSpec, lock: Lock) -> MethodView:
     settled, training = method.settled()
     kind = method.kind
     return MethodView(
@@ -145,8 +145,19 @@ def _method(method: MethodSpec) -> MethodView:
         tuned=method.tune,
         candidates=len(method.candidates),
         ranges=method.ranges,
+        remarks=_remarks(study, method, lock),
         cite=method.said.citation,
     )
+
+
+def _remarks(study: StudySpec, method: MethodSpec, lock: Lock) -> dict[str, tuple[str, ...]]:
+    """Return what a method says of itself on single models, with the titles of these."""
+    found: dict[str, tuple[str, ...]] = {}
+    remark = getattr(method.settled()[0], "remark", lambda config: "")
+    for model in asked_by(method, study.models) if method.kind.uses_model else ():
+        if said := remark(lock.models[model.name].config):
+            found[said] = (*found.get(said, ()), model.said.title)
+    return found
 
 
 def _metric(name: str) -> MetricView:

@@ -74,6 +74,13 @@ class Method(ABC):
         """Return the hyperparameters as JSON."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
+    def remark(self, config: Mapping[str, Any]) -> str:
+        """Return what the paper says of this method on a model of this configuration.
+
+        It ends a sentence that begins with "On Model"; "" where what the rationale says holds.
+        """
+        return ""
+
     def quantised(self) -> str:
         """Return the format of `engine.quantised` in which the frozen base lies; "" for none."""
         return ""
@@ -185,7 +192,10 @@ class Gradient(Method):
 
     @abstractmethod
     def parameters(self, model: Any) -> int:
-        """Return how many numbers are trained, in closed form, for a model as it was loaded."""
+        """Return how many numbers are trained, for a model as it was loaded or without numbers.
+
+        Nothing is built, computed or drawn for that: it follows from shapes and configuration.
+        """
 
     @abstractmethod
     def detach(self, model: Any) -> None:

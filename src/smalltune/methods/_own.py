@@ -129,7 +129,8 @@ def _save(tensors: dict[str, Any], method: Any, folder: Path) -> None:
 
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     save_file(plain, folder / FILE, metadata={"format": "pt"})
-    told = {"method": type(method).__name__.lower(), "options": method.options()}
+    name = type(method).__module__.removeprefix("smalltune.methods.")
+    told = {"method": name, "options": method.options()}
     (folder / "method.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
 
 

@@ -1,6 +1,7 @@
 """Methods whose new parameters are PEFT's layers round layers of the base."""
 
 import json
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from typing import Any, ClassVar
 from smalltune.core.errors import MethodError, ModelError
 from smalltune.engine.held import shape_of
 from smalltune.methods import Gradient, Range
-from smalltune.models.targets import Targets, targets_of
+from smalltune.models.targets import PARTS, Targets, has_experts, is_mixture, targets_of
 
-__all__ = ["ADAPTER", "LowRank", "PeftLayers", "layers_of", "write_adapter"]
+__all__ = ["ADAPTER", "LowRank", "PeftLayers", "inject", "layers_of", "write_adapter"]
 
 ADAPTER = "smalltune"
+ORDER = "smalltune_order"
 MISTAKEN = ("gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
 
 
@@ -29,16 +31,16 @@ class PeftLayers(Gradient):
 
     def attach(self, model: Any) -> None:
         """Inject PEFT's layers into the model; they alone have a gradient."""
-        from peft import inject_adapter_in_model
-
         config = self.config(model)
+        if not hasattr(model, ORDER):
+            setattr(model, ORDER, {n: list(m._parameters) for n, m in model.named_modules()})
         try:
-            inject_adapter_in_model(config, model, adapter_name=ADAPTER)
+            inject(config, model, ADAPTER)
         except (ValueError, NotImplementedError) as error:
             raise MethodError(f"{self.title} does not fit this model: {error}") from None
 
     def detach(self, model: Any) -> None:
-        """Put the model's own layers back."""
+        """Put the model's own layers back, and their parameters in the order that they had."""
         wrapped: list[str] = []  # the experts of a mixture have a layer round a layer
         for name, layer in list(layers_of(model)):
             if not any(name.startswith(f"{outer}.") for outer in wrapped):
@@ -47,6 +49,7 @@ class PeftLayers(Gradient):
                 setattr(model.get_submodule(parent), child, layer.get_base_layer())
         model.peft_config = {}
         del model.peft_config
+        _put_in_order(model, vars(model).pop(ORDER))
         model.requires_grad_(False)
 
     def merge(self, model: Any) -> None:
@@ -124,11 +127,11 @@ class LowRank(PeftLayers):
             found = targets_of(model, self.target)
         except ModelError as error:
             raise MethodError(str(error)) from None
-        found = _unmistaken(found, self.experts)
+        found = self._adapted(found) if is_mixture(model) else found
         if found.parameters and self.dropout:
             raise MethodError(
-                "PEFT has no dropout for the experts of a mixture: set `dropout: 0`, or "
-                "`target: attention`"
+                "PEFT has no dropout for the experts of a mixture and the MLPs beside them: set "
+                "`dropout: 0`, or `target: attention`"
             )
         for name, shape in _shapes(model, found):
             if self.rank > min(shape[-2:]):
@@ -138,6 +141,35 @@ class LowRank(PeftLayers):
                 )
         return found
 
+    def _adapted(self, found: Targets) -> Targets:
+        """Return targets in a mixture as PEFT can adapt them.
+
+        "all-linear" is then what can be adapted; raises MethodError where a part or a layer that
+        was asked for by name cannot be.
+        """
+        named = _unmistaken(found)
+        if self.experts or not named.parameters:
+            return named
+        if self.target == PARTS[0] and named.modules:
+            return Targets(named.modules)
+        left = sorted(
+            {name.rpartition(".")[2] for name in (*found.modules, *found.parameters)}
+            - {name.rpartition(".")[2] for name in named.modules}
+        )
+        raise MethodError(
+            f"PEFT has no {self.title} for the experts of a mixture and the MLPs beside them "
+            f"({', '.join(left)}): set `target: attention`, or choose `lora`"
+        )
+
+    def remark(self, config: Mapping[str, Any]) -> str:
+        """Say where "all-linear" is less than all."""
+        if self.experts or self.target != PARTS[0] or not has_experts(config):
+            return ""
+        return (
+            "its target all-linear is the attention alone, since PEFT has no such update for "
+            "stacked experts and the MLPs beside them"
+        )
+
     def parameters(self, model: Any) -> int:
         """Return rank (a + b), summed over the targets W [a, b] (Hu et al., 2022, section 4.2)."""
         total = 0
@@ -145,6 +177,19 @@ class LowRank(PeftLayers):
             copies = shape[0] if len(shape) == 3 else 1
             total += copies * self.rank * sum(shape[-2:])
         return total
+
+
+def inject(config: Any, model: Any, name: str) -> None:
+    """Put PEFT's layers in without its warnings of what is meant here.
+
+    These are a second adapter beside the first, and layers round norms.
+    """
+    from peft import inject_adapter_in_model
+
+    with warnings.catch_warnings():
+        for text in ("Already found a `peft_config`", "Unsupported layer type"):
+            warnings.filterwarnings("ignore", message=text)
+        inject_adapter_in_model(config, model, adapter_name=name)
 
 
 def layers_of(model: Any) -> Iterator[tuple[str, Any]]:
@@ -156,19 +201,27 @@ def layers_of(model: Any) -> Iterator[tuple[str, Any]]:
             yield name, module
 
 
-def _unmistaken(found: Targets, experts: bool) -> Targets:
+def _unmistaken(found: Targets) -> Targets:
     """Return targets in a mixture so that PEFT takes them for what they are.
 
     PEFT reads names that a mixture's experts had before they were stacked (`MISTAKEN`) as those
     experts, also where a dense MLP or a shared expert bears them: these are named by their weights.
     """
-    if not found.parameters:
-        return found
     dense = [name for name in found.modules if name.rpartition(".")[2] in MISTAKEN]
     others = tuple(name for name in found.modules if name not in dense)
-    if not experts:
-        return Targets(others)
     return Targets(others, (*(f"{name}.weight" for name in dense), *found.parameters))
+
+
+def _put_in_order(model: Any, names: Mapping[str, list[str]]) -> None:
+    """Put each module's own parameters in the order of their names.
+
+    PEFT takes stacked experts out and puts them back last, and an optimiser, which sums over
+    parameters in their order, would round otherwise for the next method.
+    """
+    for name, module in model.named_modules():
+        own = module._parameters
+        for key in names[name]:
+            own[key] = own.pop(key)
 
 
 def _shapes(model: Any, targets: Targets) -> Iterator[tuple[str, tuple[int, ...]]]:

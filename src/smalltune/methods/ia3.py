@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from smalltune.core.errors import MethodError
 from smalltune.methods._peft import PeftLayers
-from smalltune.models.targets import targets_of
+from smalltune.models.targets import has_experts, is_latent, targets_of
 
 __all__ = ["IA3"]
 
@@ -18,14 +18,16 @@ OUTER = ("down_proj",)
 class IA3(PeftLayers):
     """Multiply keys, values and what enters the MLP's last layer by vectors that begin at one.
 
-    In DeepSeek's latent attention keys and values leave one layer (kv_b_proj), which is scaled.
+    In DeepSeek's latent attention keys and values leave one layer (kv_b_proj), which has one vector
+    for both. Of a mixture's experts only the shared ones are scaled: the routed ones are stacked.
     """
 
     training: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-2}
     title: ClassVar[str] = "(IA)^3"
     rationale: ClassVar[str] = (
-        "Three vectors a layer are among the fewest parameters that still reach every layer; they "
-        "can be multiplied into the weights, so that inference costs nothing."
+        "Vectors that scale keys, values and the inner states of each MLP are among the fewest "
+        "parameters that still reach every layer; they can be multiplied into the weights, so that "
+        "inference costs nothing."
     )
     cite: ClassVar[tuple[str, ...]] = ("liu2022ia3",)
 
@@ -39,11 +41,23 @@ class IA3(PeftLayers):
         )
 
     def parameters(self, model: Any) -> int:
-        """Return d_k + d_v + d_ff of every layer (Liu et al., 2022, section 3.3)."""
+        """Return a number for each key, value and inner state of an MLP, over all layers.
+
+        With plain attention and one MLP a layer that is d_k + d_v + d_ff (Liu et al., 2022,
+        section 3.3).
+        """
         inner, outer = self._names(model)
         found = targets_of(model, [*inner, *outer]).modules
         shapes = {name: model.get_submodule(name).weight.shape for name in found}
         return sum(s[1] if n.endswith(tuple(outer)) else s[0] for n, s in shapes.items())
+
+    def remark(self, config: Mapping[str, Any]) -> str:
+        """Say what is scaled together, and what is not."""
+        parts = ["keys and values leave one layer, which has one vector for both"] * is_latent(
+            config
+        )
+        parts += ["the routed experts, which are stacked, are not scaled"] * has_experts(config)
+        return ", and ".join(parts)
 
     def _names(self, model: Any) -> tuple[list[str], list[str]]:
         linear = {name.rpartition(".")[2] for name in targets_of(model, "all-linear").modules}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from smalltune.core.errors import MethodError
-from smalltune.methods._peft import ADAPTER, LowRank, layers_of, write_adapter
+from smalltune.methods._peft import ADAPTER, LowRank, inject, layers_of, write_adapter
 
 __all__ = ["PiSSA"]
 
@@ -40,11 +40,10 @@ class PiSSA(LowRank):
     def attach(self, model: Any) -> None:
         """Put both adapters in, one trained, one that takes the beginning off again."""
         import torch
-        from peft import inject_adapter_in_model
 
         config = self.config(model)
         super().attach(model)
-        inject_adapter_in_model(config, model, adapter_name=START)
+        inject(config, model, START)
         with torch.no_grad():
             for _, layer in layers_of(model):
                 down, up = _principal(layer.get_base_layer().weight, self.rank)

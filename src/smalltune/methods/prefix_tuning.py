@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from smalltune.engine.fronts import keys_after
+from smalltune.engine.fronts import keys_after, plain_cache
 from smalltune.methods._virtual import Virtual
+from smalltune.models.targets import is_latent
 
 __all__ = ["PrefixTuning"]
 
@@ -37,9 +38,29 @@ class PrefixTuning(Virtual):
             return _front()(keys_after(model, table[drawn].float()))
 
     def parameters(self, model: Any) -> int:
-        """Return tokens times the keys' and values' widths, over all layers (section 4.3)."""
+        """Return tokens times the widths of what each layer keeps of one, over all layers.
+
+        That is a key and a value for each of their heads; where attention is latent, the vector
+        that both are made from and the rotated part of the key, which all heads share.
+        """
         self.check_room(model)
-        return int(self.front(model).weight.numel())
+        plain_cache(model)
+        told = model.config.get_text_config()
+        heads = told.num_attention_heads
+        width = getattr(told, "head_dim", None) or told.hidden_size // heads
+        kept = 2 * (getattr(told, "num_key_value_heads", None) or heads) * width
+        if latent := getattr(told, "kv_lora_rank", None):
+            kept = latent + told.qk_rope_head_dim
+        return int(told.num_hidden_layers * self.tokens * kept)
+
+    def remark(self, config: Mapping[str, Any]) -> str:
+        """Say from what keys and values are made."""
+        if not is_latent(config):
+            return ""
+        return (
+            "what is learned of a virtual token is the latent vector from which keys and values "
+            "are made, and the part of the key that carries its position"
+        )
 
     def config(self, model: Any) -> Any:
         """Return PEFT's configuration; None where its keys have another width than the base's."""

@@ -59,6 +59,7 @@ class Pretrain(WholeModel):
         super().detach(model)
         for router in _routers(model):
             watched = vars(router).pop("watched", None)  # not there on what was only loaded
+            vars(router).pop("chosen", None)
             if watched:
                 watched.remove()
 

@@ -8,7 +8,8 @@ where a checkpoint that says "tied" stores another head, that head is used, as T
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,16 @@ def load_model(folder: Path, *, scheme: str = "path", seed: int = 0, dtype: str 
             model = model.float()
         else:
             _refuse_pickles(folder)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                config=config,
-                dtype=getattr(torch, dtype),
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
+            with _without_bars():
+                loaded: Any = AutoModelForCausalLM.from_pretrained(
+                    folder,
+                    config=config,
+                    dtype=getattr(torch, dtype),
+                    use_safetensors=True,
+                    trust_remote_code=False,
+                    local_files_only=True,
+                    output_loading_info=True,
+                )
             model, found = loaded
             _refuse_holes(folder, sorted(found["missing_keys"]))
     except unfit as error:
@@ -111,15 +113,30 @@ def load_tokeniser(folder: Path) -> Any:
 
 
 def fingerprint(model: Any) -> str:
-    """Return the SHA-256 over names, shapes and bits of all parameters and buffers."""
+    """Return the SHA-256 over names, shapes and bits of all parameters and buffers, by name."""
     digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
+    for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         bits = tensor.detach().cpu().contiguous().view(-1)
         import torch
 
         digest.update(bits.view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep Transformers' progress bars out of our own lines; afterwards they are as they were."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    if shown:
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _configuration(folder: Path) -> Any:

@@ -10,17 +10,20 @@
 A router is no target: it decides which experts a token meets. The head is one only by its name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from smalltune.core.errors import ModelError
 from smalltune.core.plugins import nearest
 
-__all__ = ["PARTS", "Targets", "targets_of"]
+__all__ = ["PARTS", "Targets", "has_experts", "is_latent", "is_mixture", "targets_of"]
 
 PARTS = ("all-linear", "attention", "mlp")
 ROUTERS = ("gate", "router")
+LATENT = ("deepseek_v2", "deepseek_v3")
+MIXTURES = (*LATENT, "mixtral", "olmoe")
+"""Model types; other mixtures have "moe" at the end of theirs."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,26 @@ def targets_of(model: Any, what: str | Sequence[str]) -> Targets:
         tuple(each for each in linear if any(_ends(each, name) for name in names)),
         tuple(each for each in stacked if any(_ends(each, name) for name in names)),
     )
+
+
+def has_experts(config: Mapping[str, Any]) -> bool:
+    """Return whether a model with this configuration, or an excerpt of it, routes to experts."""
+    kind = str(config.get("model_type"))
+    return kind in MIXTURES or kind.endswith("_moe")
+
+
+def is_latent(config: Mapping[str, Any]) -> bool:
+    """Return whether keys and values are made from one latent vector in such a model."""
+    return config.get("model_type") in LATENT
+
+
+def is_mixture(model: Any) -> bool:
+    """Return whether a model is of an architecture with routed experts.
+
+    It may have none at reduced depth, as a mixture's first layers can be dense.
+    """
+    told = model.config.get_text_config().to_dict()
+    return bool(list(_stacked(model))) or any("experts" in name and told[name] for name in told)
 
 
 def _linear(model: Any, *, inside: bool = False) -> Iterator[tuple[str, Any]]:

@@ -117,6 +117,7 @@ class MethodView:
     `keeps_base` is False for a method that takes a model's architecture and draws its weights
     anew. `draws` says that its seed decides something. `on` names the task that it is trained on,
     where that is another than the one it is asked, `after` the method that it starts from.
+    `remarks` say what holds on some models alone: the end of a sentence, and their titles.
     """
 
     name: str
@@ -136,6 +137,7 @@ class MethodView:
     tuned: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     candidates: int = 0
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cite: tuple[str, ...] = ()
 
 
