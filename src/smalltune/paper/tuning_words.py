@@ -52,9 +52,9 @@ def _ties(view: StudyView) -> Tex:
     told = [task.title for task in view.tasks if task.ties]
     if not told:
         return Tex("Of equal scores the first decides.")
-    where = "" if len(told) == len(view.tasks) else f"for {enumerate_words(told)} "
-    rule = "Of equal scores that with the lower negative log-likelihood on that split decides, "
-    return Tex(f"{rule}{where}else the first.")
+    where = "" if len(told) == len(view.tasks) else f" for {enumerate_words(told)}"
+    rule = "Of equal scores that with the lower negative log-likelihood on that split decides"
+    return Tex(f"{rule}{where}, else the first.")
 
 
 def _beyond(view: StudyView, searches: Sequence[Tuned]) -> Tex:
