@@ -33,9 +33,9 @@ def add(made, method, seed, *, rows, names=("bad", "good"), trains=True, loss=Fa
     )
 
 
-def weighed(*right):
+def weighed(*right, gold=GOLD["dev"]):
     """Return rows that give the right labels these probabilities."""
-    both = zip(GOLD["dev"], right, strict=True)
+    both = zip(gold, right, strict=True)
     return [
         {"id": f"dev-{i}", "log_probs": [math.log(p if k == g else 1 - p) for k in (0, 1)]}
         for i, (g, p) in enumerate(both)
@@ -62,14 +62,22 @@ def test_a_trial_that_ends_below_the_base_has_learned_and_another_has_failed(mad
     assert json.dumps(found)
 
 
-def test_a_trial_that_gets_more_right_with_a_higher_loss_is_too_sure(made):
-    made.data(GOLD)
-    add(made, "zero_shot", None, rows=weighed(0.6, 0.4, 0.4), trains=False)
-    add(made, "full", 0, rows=weighed(0.9, 0.9, 0.05))
-    add(made, "lora", 0, rows=weighed(0.9, 0.3, 0.05))
-    full, lora = made.results().learning
-    assert full.loss > full.base_loss
+def test_a_trial_that_gets_clearly_more_right_with_a_higher_loss_is_too_sure(made):
+    gold = [0, 1, 1] * 20
+    made.data({"dev": gold, "test": gold})
+
+    def rows(*right):
+        return weighed(*(right * 20), gold=gold)
+
+    add(made, "zero_shot", None, rows=rows(0.6, 0.4, 0.4), trains=False)
+    add(made, "full", 0, rows=rows(0.9, 0.9, 0.05))
+    add(made, "lora", 0, rows=rows(0.9, 0.3, 0.05))
+    more = [*rows(0.9, 0.3, 0.05)[:57], *weighed(0.9, 0.9, 0.05, gold=gold[:3])]
+    add(made, "dora", 0, rows=[row | {"id": f"dev-{i}"} for i, row in enumerate(more)])
+    full, lora, dora = made.results().learning
+    assert full.loss > full.base_loss and dora.right > dora.base_right
     assert (full.status, lora.status) == ("oversure", "failed")
+    assert dora.status == "failed"  # one item more is chance
     assert full.reason.endswith("while 66.7 % of dev is right, of the base 33.3 %")
     assert (full.right, full.base_right) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from smalltune.paper import examples, settings
 from smalltune.paper.numbers import Numbers
 from smalltune.paper.readme import readme
 from smalltune.paper.settings import add_settings, setting_tables
@@ -57,3 +58,17 @@ def test_the_readme_says_what_was_tried(tuned, shelf, built):
     numbers = json.loads((built.folder / "numbers.json").read_text())
     text = readme(tuned, filled(shelf, [8]), numbers, pdf=False)
     assert "| rank | 8, chosen among 2, 4, 8 |" in text
+
+
+def test_epochs_are_not_told_where_steps_decide(view):
+    shared = {"epochs": 3, "steps": 150}
+    method = replace(view.methods[1], training=shared)
+    assert settings._setting(None, Numbers(), method, "epochs") == "--"
+    epochs = replace(method, training={"epochs": 3})
+    assert settings._setting(None, Numbers(), epochs, "epochs") != "--"
+
+
+def test_of_too_many_methods_the_baseline_leaves_the_examples_first(view):
+    others = [replace(view.methods[1], name=f"full{n}") for n in range(7)]
+    assert examples._shown([view.methods[0], *others[:6]])[0].name == "majority"
+    assert examples._shown([view.methods[0], *others]) == others

@@ -4,8 +4,8 @@ The loss is how unlikely the right answers of dev are: of labels and choices the
 negative log-probability in nats per item, of texts the nats per token of the reference. For texts
 that a model writes it is measured where the study says `dev_loss: true`. A trial that keeps what
 the base has learned and does not end below it has not learned and is marked as failed; one that
-gets more items right all the same, without giving nearly all of them the same answer, has learned
-to be too sure, and is marked as that.
+gets clearly more items right all the same, without giving nearly all of them the same answer, is
+marked as too sure.
 """
 
 import math
@@ -56,12 +56,13 @@ class Learned:
 class _Dev(NamedTuple):
     """What a trial's predictions on dev come to; `key` is "" where there are none.
 
-    `right` is the share answered right, `same` the share of the most frequent answer.
+    `right` is the share of `rows` answered right, `same` the share of the most frequent answer.
     """
 
     loss: float = NAN
     right: float = NAN
     same: float = NAN
+    rows: int = 0
     key: str = ""
 
 
@@ -107,10 +108,19 @@ def _judged(own: _Dev, base: _Dev) -> tuple[str, str]:
     reason = f"its dev loss {ends} at the end, not below the base's {base.loss:.4g}"
     if own.same >= ONE_SIDED:
         return FAILED, f"{reason}, and it (nearly) always gives the same answer"
-    if own.right > base.right and not math.isnan(own.loss):
+    if own.right - base.right > _margin(own, base) and not math.isnan(own.loss):
         more = f"{100 * own.right:.1f} % of dev is right, of the base {100 * base.right:.1f} %"
         return OVERSURE, f"{reason}, while {more}"
     return FAILED, reason
+
+
+def _margin(own: _Dev, base: _Dev) -> float:
+    """Return the difference of two shares of right answers from which it is no chance alone.
+
+    Twice the standard error of the difference, as of two independent samples of dev's items.
+    """
+    spread = own.right * (1 - own.right) + base.right * (1 - base.right)
+    return 2 * math.sqrt(spread / own.rows) if own.rows else math.inf
 
 
 def _asked(store: Store, trial: TrialRecord) -> Mapping[str, Any]:
@@ -136,7 +146,7 @@ def _dev(store: Store, trial: TrialRecord) -> _Dev:
         right = sum(max(row["log_probs"]) == own for row, own in zip(rows, of_gold, strict=True))
         given = Counter(int(np.argmax(row["log_probs"])) for row in rows)
         same = given.most_common(1)[0][1] / len(rows)
-        return _Dev(-sum(of_gold) / len(rows), right / len(rows), same, key)
+        return _Dev(-sum(of_gold) / len(rows), right / len(rows), same, len(rows), key)
     tokens = sum(row.get("tokens", 0) for row in rows)
     loss = -sum(row["log_probs"][0] for row in rows) / tokens if tokens else NAN
     return _Dev(loss, key=key)

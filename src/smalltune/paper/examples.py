@@ -7,6 +7,7 @@ from smalltune.analysis.results import Results
 from smalltune.analysis.samples import RIGHT, Example, choose
 from smalltune.paper import rounding
 from smalltune.paper.escape import PLACEHOLDER, Tex, escape
+from smalltune.paper.floors import FLOOR
 from smalltune.paper.naming import Names, heading, inline
 from smalltune.paper.numbers import Number, Numbers
 from smalltune.paper.tables import cell, table
@@ -51,6 +52,12 @@ def example_tables(
     return made
 
 
+def _shown(methods: Sequence[MethodView]) -> list[MethodView]:
+    """Return as many methods as a table holds; the baseline that reads no text goes first."""
+    reading = [m for m in methods if m.method != FLOOR]
+    return list(methods if len(methods) <= METHODS else reading[:METHODS])
+
+
 class _Table:
     """The examples of one task, as one model and the methods without a model answered them."""
 
@@ -65,7 +72,7 @@ class _Table:
     ):
         self.view, self.numbers, self.task, self.model = view, numbers, task, model
         self.found, self.metric = found, found[0].metric
-        self.methods = [m for m in view.methods if m.name in found[0].value][:METHODS]
+        self.methods = _shown([m for m in view.methods if m.name in found[0].value])
         self.runs = Counter(
             trial.method
             for trial, split in results.stored()

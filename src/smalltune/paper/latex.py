@@ -139,7 +139,7 @@ PROBLEMS = (
     (r"^Missing character: (There is no .+? in font .+?)!", "missing character: {0}"),
     (r"^LaTeX Warning: (Float too large for page by .+?) on", "{0}"),
     (r"(\S+\.\d+pk)>", "bitmap font {0}: load a Type 1 font instead"),
-    (r"(pdfTeX warning.*Font .+ not found.*)", "{0}"),
+    (r"pdfTeX (?:warning|error): .*?(Font .+ not found.*)", "{0}: load a Type 1 font instead"),
 )
 
 

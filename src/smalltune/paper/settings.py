@@ -20,6 +20,8 @@ SEARCHED = (
     "if all trials share it."
 )
 
+BEYOND = " A learning rate that lay best at an edge was followed beyond it."
+
 Cells = Mapping[tuple[str, str], tuple[Any, tuple[str, ...]]]
 """What was chosen by (task, model), and the artifacts that were made with it."""
 
@@ -115,12 +117,12 @@ def setting_tables(view: StudyView, results: Results, numbers: Numbers) -> Tex:
         values = [_setting(results, numbers, m, option) for m in methods]
         rows.append([str(escape(option.replace("_", " "))), *values])
         if any(option in m.tuned for m in methods):
-            rows.append([r"\quad tried", *(_tried(numbers, m, option) for m in methods)])
+            how = "searched" if any(option in m.ranges for m in methods) else "tried"
+            rows.append([rf"\quad {how}", *(_tried(numbers, m, option) for m in methods)])
     without = [m.title for m in view.methods if m not in methods]
     said = f" Without hyperparameters: {enumerate_words(without)}." if without else ""
-    caption = (
-        f"Hyperparameters by method; a dash: off. {SEARCHED if view.tuned else NOT_SEARCHED}{said}"
-    )
+    how = SEARCHED + BEYOND * bool(view.extend) if view.tuned else NOT_SEARCHED
+    caption = f"Hyperparameters by method; a dash: off or not what decides. {how}{said}"
     head = ["", *(str(escape(m.title)) for m in methods)]
     wide = len(methods) > (2 if view.tuned else 4)
     return table("settings", caption, "l" + "r" * len(methods), head, rows, wide=wide)
@@ -129,6 +131,8 @@ def setting_tables(view: StudyView, results: Results, numbers: Numbers) -> Tex:
 def _setting(results: Results, numbers: Numbers, method: MethodView, option: str) -> str:
     if option not in method.tuned:
         found = settled(method)
+        if option == "epochs" and found.get("steps"):
+            return rounding.DASH  # the steps decide
         return _shown(numbers, (method.name, option), found[option]) if option in found else ""
     values = [value for value, _ in chosen(results, method, option).values()]
     if not values:

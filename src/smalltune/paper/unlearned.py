@@ -27,8 +27,8 @@ UNLEARNED = (
     r"is and count as failed trainings: WHERE.\xspace"
 )
 SURE = (
-    r"Of \WORDOf{} trained trials \WORDCount{} get more of dev right than the base as it is and "
-    r"yet end with no lower loss there, so they are too sure of what they get wrong: WHERE.\xspace"
+    r"Of \WORDOf{} trained trials \WORDCount{} get clearly more of dev right than the base as it "
+    r"is and yet end with no lower loss there: WHERE.\xspace"
 )
 
 
