@@ -11,6 +11,7 @@ import pytest
 
 from smalltune.analysis import export
 from smalltune.analysis.expected import best_of, spread_of_best
+from smalltune.analysis.tuning import Tuned, TuningRun
 
 SCORES = [0.61, 0.5, 0.83, 0.83, 0.7]
 
@@ -69,6 +70,23 @@ def test_every_run_of_a_search_has_its_row(small, tmp_path):
     assert full[1]["score"] == 0.95 and full[1]["learning_rate"] == pytest.approx(10**-3.5)
     assert json.loads(full[1]["options"]) == {"learning_rate": pytest.approx(10**-3.5)}
     assert (full[0]["steps"], full[0]["tokens"], full[0]["seconds"]) == (8, 800, 5.0)
+
+
+@pytest.mark.parametrize(("at", "edges"), [
+    (0, {"rank": "lowest"}), (1, {}), (2, {"learning_rate": "highest", "rank": "highest"}),
+])  # fmt: skip
+def test_every_number_that_was_searched_tells_at_which_end_the_choice_lies(at, edges):
+    tried = [(0.02, 4), (0.01, 8), (0.03, 32)]
+    runs = tuple(
+        TuningRun(
+            place, {"learning_rate": rate, "rank": rank, "target": "all"}, 0.5, place - 1 == at,
+            False, None, (),
+        )
+        for place, (rate, rank) in enumerate(tried, 1)
+    )  # fmt: skip
+    edge = "highest" if at == 2 else ""
+    search = ("m", "lora", "t", 1, "accuracy", "higher", 3, 2, "learning_rate", edge, True, runs)
+    assert Tuned(*search).edges == edges
 
 
 def test_the_budget_of_a_method_adds_up_over_its_searches(small):

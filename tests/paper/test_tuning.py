@@ -139,7 +139,9 @@ def test_a_training_that_did_not_learn_is_named_in_the_results(view, shelf):
     found = Numbers()
     add_learning(view, shelf.results(), found)
     said = found["notLearned"]
-    assert said.text.endswith(r"count as failed trainings: LoRA.\xspace") and said.body
+    losses = r"LoRA \devLossLoraReviews{} against \devLossBaseLoraReviews{}.\xspace"
+    assert "count as failed trainings: LoRA. The mean" in said.text and said.body
+    assert said.text.endswith(losses)
     assert said.trials == ("micro/lora/reviews/0",) and "not below" in said.value[said.trials[0]]
     assert (found["notLearnedCount"].value, found["notLearnedOf"].value) == (1, 2)
     assert (found["learnedCount"].value, found["learnedOf"].value) == (1, 2)

@@ -44,7 +44,8 @@ class Tuned:
 
     `metric` decides on dev, `better` is its good direction. At most `extend` runs may follow beyond
     an edge. `edge` is "lowest" or "highest" where the choice lies at that end of the values of
-    `option`, "" inside. `seed` is that of all its runs, which no final trial has.
+    `option`, the one that is followed beyond it, "" inside; `edges` are those of all options.
+    `seed` is that of all its runs, which no final trial has.
     """
 
     model: str
@@ -64,6 +65,19 @@ class Tuned:
     def chosen(self) -> TuningRun | None:
         """The run whose values the final trials have; None while nothing is chosen."""
         return next((run for run in self.runs if run.chosen), None)
+
+    @property
+    def edges(self) -> dict[str, str]:
+        """Return of which numbers that were searched the choice is the lowest or the highest."""
+        found = {self.option: self.edge} if self.edge else {}
+        for option, value in (self.chosen.options if self.chosen else {}).items():
+            tried = [run.options.get(option) for run in self.runs]
+            numbers = [v for v in tried if isinstance(v, int | float) and not isinstance(v, bool)]
+            if option == self.option or len(numbers) < len(tried) or len(set(numbers)) < 2:
+                continue
+            if value in (min(numbers), max(numbers)):
+                found[option] = "lowest" if value == min(numbers) else "highest"
+        return found
 
     @property
     def extended(self) -> int:

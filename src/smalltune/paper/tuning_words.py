@@ -74,8 +74,8 @@ def _beyond(view: StudyView, searches: Sequence[Tuned]) -> Tex:
 def _edges(view: StudyView, searches: Sequence[Tuned]) -> Tex:
     ends: dict[tuple[str, str], list[Tuned]] = {}
     for one in searches:
-        if one.edge:
-            ends.setdefault((one.option, one.edge), []).append(one)
+        for option, edge in one.edges.items():
+            ends.setdefault((option, edge), []).append(one)
     spent = (
         r" although the search had gone on by \tuningExtend{} runs at that edge"
         if view.extend
@@ -83,11 +83,16 @@ def _edges(view: StudyView, searches: Sequence[Tuned]) -> Tex:
     )
     said = [
         f"For {_places(view, own)} the chosen {escape(option.replace('_', ' '))} is the {edge} "
-        f"that was tried{spent if all(o.extended >= o.extend > 0 for o in own) else ''}, so that "
+        f"that was tried{spent if _spent(option, own) else ''}, so that "
         "a better one may lie beyond."
         for (option, edge), own in ends.items()
     ]
     return Tex(" ".join(said))
+
+
+def _spent(option: str, searches: Sequence[Tuned]) -> bool:
+    """Tell whether all these searches had gone on beyond the edge of this option to the end."""
+    return all(one.option == option and one.extended >= one.extend > 0 for one in searches)
 
 
 def _untuned(view: StudyView) -> Tex:

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from smalltune.analysis.learning import FAILED, LEARNED, OVERSURE, UNKNOWN, Learned
 from smalltune.analysis.results import Results
 from smalltune.paper import rounding
-from smalltune.paper.naming import Names
+from smalltune.paper.naming import MANY, Names
 from smalltune.paper.numbers import Number, Numbers
 from smalltune.paper.tuning_words import places
 from smalltune.paper.view import StudyView
 
 __all__ = ["add_learning"]
 
+LOSSES = ("devLoss", "devLossBase")
 LEARNT = (
     r"Of \learnedOf{} trained trials whose loss on dev is known beside that of the base as it is, "
     r"\learnedCount{} end below it.\xspace"
@@ -42,8 +43,8 @@ def add_learning(view: StudyView, results: Results, numbers: Numbers) -> None:
     for (method, task, model), own in cells.items():
         mean = sum(one.loss for one in own) / len(own)
         for word, value, what in (
-            ("devLoss", mean, f"mean loss on dev of {method} on {task}, in nats"),
-            ("devLossBase", own[0].base_loss, f"loss on dev of the base beside {method} on {task}"),
+            (LOSSES[0], mean, f"mean loss on dev of {method} on {task}, in nats"),
+            (LOSSES[1], own[0].base_loss, f"loss on dev of the base beside {method} on {task}"),
         ):
             text = rounding.score(value, percent=False)
             name = names.of(word, method, task=task, model=model)
@@ -79,9 +80,22 @@ def _sentence(
     told = "trained trials whose loss on dev is known beside the base's"
     numbers.add(Number(f"{word}Of", known, of, told, keys=keys, trials=ids))
     where = places(view, [(one.method, one.task, one.model) for one in marked])
-    text = said.replace("WORD", word).replace("WHERE", where)
+    text = said.replace("WORD", word).replace("WHERE", where + _losses(view, marked))
     value = {one.trial: one.reason for one in marked}
     numbers.add(Number(word, value, text, what, keys=keys, trials=ids, body=True))
+
+
+def _losses(view: StudyView, marked: Sequence[Learned]) -> str:
+    """Return the mean loss of each place beside the base's, where the places are not too many."""
+    cells = dict.fromkeys((one.method, one.task, one.model) for one in marked)
+    if len(cells) > MANY:
+        return ""
+    names, said = Names(view), []
+    for method, task, model in cells:
+        at = [names.of(word, method, task=task, model=model) for word in LOSSES]
+        title = places(view, [(method, task, model)])
+        said.append(rf"{title} \{at[0]}{{}} against \{at[1]}{{}}")
+    return f". The mean losses of all runs there beside the base's, in nats: {'; '.join(said)}"
 
 
 def _keys(own: Sequence[Learned]) -> tuple[str, ...]:
