@@ -141,7 +141,8 @@ def test_the_paper_of_a_chat_counts_lost_exchanges_apart_from_cut_texts(
     assert numbers["truncatedTrainReviews"]["printed"] == cut
     assert (r"\tokensTurnsDroppedTrainReviews{} training rows and" in text) is (cut != "8")
     assert (r"\tokensTurnsDroppedTestReviews{} test rows lost exchanges." in text) is (cut != "8")
-    assert ("were cut at their end to fit" in text) is (share in ("cut", "no exchange"))
+    where = "were cut at the end of the system's text, and of the question where that does not do"
+    assert (where in text) is (share in ("cut", "no exchange")) and "at their end" not in text
     assert ("fit by themselves, which is so in no row." in text) is (share == "only")
     assert "None was cut" not in text
     assert "Conversations of Reviews are given turn by turn" in section(built, "setup")

@@ -148,4 +148,4 @@ def test_only_a_chats_question_says_that_reasoning_is_left_out(tmp_path, tiny_fo
     found = [spec["decoding"].get("thoughts") for spec in specs]
     assert len(found) == 8 and sorted(map(str, found)) == ["None"] * 4 + ["left out"] * 4
     read = {spec["decoding"].get("read") for spec in specs if spec["task"] == "reviews"}
-    assert read == {"first line, whole"}
+    assert read == {"first line, whole, signs apart"}

@@ -143,3 +143,9 @@ def test_where_not_all_fit_the_first_are_left_out_and_it_is_counted(tokeniser):
             assert all_of_them[i].tolist()[-len(tail) :] == tail
     _, prompts, short = behind(task, rows, tokeniser, k=4, room=need)
     assert short == 0
+
+
+def test_fewer_rows_than_solved_items_are_counted_too(tokeniser):
+    task, rows = reviews()
+    _, prompts, short = behind(task, rows, tokeniser, k=len(rows) + 1)
+    assert short == len(prompts) == len(rows)

@@ -176,6 +176,17 @@ def test_written_labels_are_known_by_whole_words_and_must_be_apart():
         ("C Java", "C#", None),
         ("C Java", "C.", "C"),
         ("C C++", "C++, I think", "C++"),
+        ("C C++", "C ++", None),
+        ("A A-", "A -", None),
+        ("0 1", "1 .5", None),
+        ("0 1", "1 / 2", None),
+        ("0 1", "1 %", None),
+        ("0 1", "0 , 5", None),
+        ("1 4 5", "4 ½", None),
+        ("1 4 5", "4, since two agree", "4"),
+        ("no yes", "no ,yes", None),
+        ("bad good", "# good", "good"),
+        ("bad good", "good - because", "good"),
         ("a+ a-", "A-", "a-"),
         ("yes no", "no-one", None),
         ("yes no", "non-no", None),
@@ -256,7 +267,7 @@ def test_options_that_came_later_are_no_part_of_a_key_while_they_are_empty():
     assert plain.decoding_options() == {}
     written = load("smalltune.tasks", "sst2")(answered="written")
     assert written.decoding_options() == {
-        "answered": "written", "read": "first line, whole", "beyond": 4,
+        "answered": "written", "read": "first line, whole, signs apart", "beyond": 4,
     }  # fmt: skip
     assert written.prompt_options() == plain.prompt_options() | {"answered": "written"}
     grouped = load("smalltune.tasks", "boolq")()

@@ -89,7 +89,7 @@ def print_results(study: "Study", results: "Results", split: str | None = None) 
     for short in results.fewer(split):
         console.print(
             f"{short.model}/{short.method}/{short.task}: {short.short:,} of {short.answers:,} "
-            f"answers on {split} saw fewer solved items than asked for: there was no room",
+            f"answers on {split} saw fewer solved items than asked for: too little room, or rows",
             soft_wrap=True,
         )
     for each in results.learning:

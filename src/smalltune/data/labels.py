@@ -40,6 +40,10 @@ _CLAUSE: Final = (
 """What ends a sentence or a clause in one of many scripts, even with no blank behind it."""
 _STOPS: Final = re.compile(rf"(?<!\d)[{_CLAUSE}]|[{_CLAUSE}](?!\d)")
 _SIGN: Final = re.compile(r"([-+~±≈<>≤≥\u2212\u2013])\s+(?=\d)")
+_JOINING: Final = frozenset("+#/%=<>")
+"""What changes the word before it, even where a blank stands between them."""
+_DASHES: Final = frozenset("-\u2212\u2013")
+_FIGURE: Final = re.compile(r"[-+~±≈<>≤≥\u2212\u2013.,]*[\d¼½¾]")
 _THOUSANDS: Final = re.compile(r"(?<=\d)\s(?=\d{3}(?!\d))")
 
 
@@ -104,16 +108,20 @@ def said_words(text: str) -> tuple[str, ...]:
 
     A word is what stands between blanks, without quotes, brackets, emphasis and the stop behind it.
     All else belongs to it, as the marks of a script without which it would be another word, and the
-    sign, the point or the hyphen by which a number or a word is joined to the next characters.
+    sign, the point or the hyphen by which a number or a word is joined to the next characters. A
+    sign that stands alone is a word where it may change the one before it: `C ++`, `A -`, `1 / 2`.
 
     >>> said_words('-1.5 of "spam-free", C++.')
     ('-1.5', 'of', 'spam-free', '', 'c++', '')
     """
     line = _SIGN.sub(r"\1", unicodedata.normalize("NFC", text.lower()))
     found: list[str] = []
-    for piece in _STOPS.sub(" . ", _THOUSANDS.sub("\u00b7", line)).split():
-        word = piece.lstrip(_ROUND).rstrip(_ROUND + ".,")
-        found += [word] if any(map(str.isalnum, word)) else []
+    pieces = _STOPS.sub(" . ", _THOUSANDS.sub("\u00b7", line)).split()
+    for place, piece in enumerate(pieces, 1):
+        word = piece.lstrip(_ROUND + ",").rstrip(_ROUND + ".,")
+        dash = bool(word) and {*word} <= _DASHES and place == len(pieces)
+        stays = any(map(str.isalnum, word)) or dash or not _JOINING.isdisjoint(word)
+        found += [word] if stays else []
         found += [""] if piece.rstrip(_ROUND).endswith((".", ",")) else []
     return tuple(found)
 
@@ -139,9 +147,19 @@ def written_label(text: str, words: Sequence[str]) -> str | None:
         here = next((each for each in longest_first if said[at : at + len(each)] == each), ())
         if at == 0 and not here:
             return None
+        if here and _goes_on(here, said[at + len(here) :]):
+            return None
         found += [bare[here]] if here else []
         at += max(1, len(here))
     return found[0] if len(set(found)) == 1 else None
+
+
+def _goes_on(label: tuple[str, ...], rest: tuple[str, ...]) -> bool:
+    """Tell whether what follows a label makes it another word: a sign, or more of a number."""
+    if rest and rest[0] and not any(map(str.isalnum, rest[0])):
+        return True
+    after = next((word for word in rest if word), "")
+    return bool(label[-1].isdecimal() and _FIGURE.match(after))
 
 
 def label_words(word: str) -> tuple[str, ...]:
@@ -153,7 +171,7 @@ def label_words(word: str) -> tuple[str, ...]:
 
 
 def _begun(said: tuple[str, ...]) -> tuple[str, ...]:
-    while said and not said[0]:
+    while said and not any(map(str.isalnum, said[0])):
         said = said[1:]
     return said
 

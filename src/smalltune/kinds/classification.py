@@ -35,7 +35,7 @@ from smalltune.models.near_cuts import joints_of
 __all__ = ["Classification"]
 
 CHUNK = 1000
-READ = "first line, whole"
+READ = "first line, whole, signs apart"
 """How a label is found in what is written: part of the keys of written labels alone."""
 
 MORE = 4

@@ -38,10 +38,14 @@ def chosen(labels: Sequence[int], k: int, seed: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """Solved items as tokens, to be put before prompts; `opening` is what begins every prompt."""
+    """Solved items as tokens, to be put before prompts; `opening` is what begins every prompt.
+
+    `wanted` is how many were asked for; there may be fewer rows to draw from.
+    """
 
     items: tuple[Tokens, ...]
     opening: tuple[int, ...]
+    wanted: int = 0
 
     @classmethod
     def of(
@@ -62,10 +66,10 @@ class Demonstrations:
             ids = _bare(_answered(lessons[place], asked, prompts.thought), first)
             ids = ids[:-1] if len(ids) and int(ids[-1]) in ends else ids
             items.append(np.append(ids, gap).astype(np.int32))
-        return cls(tuple(items), first)
+        return cls(tuple(items), first, k)
 
     def before(self, prompts: Segments, room: int) -> tuple[Segments, int]:
-        """Return each prompt behind the demonstrations, and how many had to do with fewer.
+        """Return each prompt behind the demonstrations, and how many had fewer than were wanted.
 
         No prompt gets longer than `room` tokens, its answer not counted: where all do not fit, the
         first ones are left out. Where an answer begins moves along.
@@ -82,7 +86,7 @@ class Demonstrations:
                     break
                 shown.insert(0, item)
                 left -= len(item)
-            short += len(shown) < len(self.items)
+            short += len(shown) < max(self.wanted, len(self.items))
             head = np.array(self.opening if len(own) < len(prompts[i]) else (), dtype=np.int32)
             whole.append(np.concatenate([head, *shown, own]))
             begins.append(begin + sum(map(len, shown)))

@@ -132,6 +132,8 @@ def cut(view: StudyView, task: TaskView, limit: Tex) -> Tex:
     columns = task.options.get("text", "")
     several = not isinstance(columns, str) and len(columns) > 1
     where = f"at the {end} of the longest text" if several else f"at their {end}"
+    if task.talks:
+        where = "at the end of the system's text, and of the question where that does not do,"
     room = ""
     if task.answers in ("text", "likelihood"):
         room = rf", with \{_name(view, task, 'longest')}{{}} of these left free for the answer"

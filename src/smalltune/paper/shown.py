@@ -40,7 +40,8 @@ def shown_fewer(view: StudyView, results: Results) -> Tex:
         return Tex("")
     return Tex(
         "Where the solved items do not all have room before a prompt in what a model reads, the "
-        f"first ones are left out. So fewer than asked for were shown in {enumerate_words(said)}."
+        "first ones are left out, and where there are fewer training rows, they are fewer. Fewer "
+        f"than asked for were shown in {enumerate_words(said)}."
     )
 
 
