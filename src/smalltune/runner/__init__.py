@@ -47,9 +47,8 @@ def run(
 
     What missing jobs need of the hub is fetched first; what cannot be had ends the run before it
     begins, and so do rows that rule something out (`planning/contents.py`) and a base that this
-    machine's memory does not hold. A failed job stops only
-    what depends on it. Whatever ends the run early (Ctrl-C, a full disk) leaves the store whole,
-    and the next run goes on from there.
+    machine's memory does not hold. A failed job stops only what depends on it. Whatever ends the
+    run early (Ctrl-C, a full disk) leaves the store whole, and the next run goes on from there.
     """
     report, known, estimates = Report(study.name), choices(store), Estimates(lock, store)
     unanswered: set[str] | None = None
