@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from smalltune.analysis import export
+from smalltune.analysis import chances, export
 from smalltune.analysis.expected import best_of, spread_of_best
 from smalltune.analysis.tuning import Tuned, TuningRun
 
@@ -80,13 +80,26 @@ def test_every_number_that_was_searched_tells_at_which_end_the_choice_lies(at, e
     runs = tuple(
         TuningRun(
             place, {"learning_rate": rate, "rank": rank, "target": "all"}, 0.5, place - 1 == at,
-            False, None, (),
+            False, None, "", (),
         )
         for place, (rate, rank) in enumerate(tried, 1)
     )  # fmt: skip
     edge = "highest" if at == 2 else ""
     search = ("m", "lora", "t", 1, "accuracy", "higher", 3, 2, "learning_rate", edge, True, runs)
     assert Tuned(*search).edges == edges
+
+
+@pytest.mark.parametrize(("scores", "unsure"), [
+    ((0.9, 0.9), 1), ((0.9, 0.89), 1), ((0.9, 0.84), 0), ((0.6, 0.9, 0.88, None), None),
+    ((0.6, 0.9, 0.88), 1), ((0.5, math.nan), 0),
+])  # fmt: skip
+def test_a_run_that_differs_on_few_items_might_have_been_chosen_as_well(made, scores, unsure):
+    """Of 100 items 1 or 2 that one run alone has right are chance; 6 are not, as pairs tell."""
+    made.data({"dev": [0, 1]})
+    made.tune("lora", rates(*((0.1 * (i + 1), score) for i, score in enumerate(scores))))
+    results = made.results()
+    (search,) = results.tuning
+    assert chances.unsure(results, search) == unsure
 
 
 def test_the_budget_of_a_method_adds_up_over_its_searches(small):

@@ -106,6 +106,32 @@ def test_a_range_that_was_gone_beyond_is_said_and_one_still_too_short_is_a_limit
     assert numbers(folder)["tuningBeyondLora"]["value"] == 2
 
 
+def test_a_choice_that_another_run_might_have_been_is_counted(paper):
+    close = dict(zip(SIX, (0.5, 0.89, 0.88, 0.9, 0.7, 0.87), strict=True))
+    section, folder = paper({"full": {"tried": SIX}, "lora": {"tried": close}})
+    said = "In \\tuningChance{} of \\tuningSearchesTotal{} searches half of the other runs or more"
+    assert said in section("limitations")
+    found = numbers(folder)
+    assert found["tuningChance"]["value"] == 1 and found["tuningUnsureLoraReviews"]["value"] == 3
+    assert found["tuningUnsureLoraReviews"]["printed"] == "3/5"
+    assert found["tuningUnsureFullReviews"]["printed"] == "0/5"
+    assert r"\cell{\tuningUnsureLoraReviews}" in section("appendix")
+
+
+def test_where_every_choice_stands_out_nothing_is_said_of_chance(paper):
+    section, folder = paper({"full": {"tried": SIX}, "lora": {"tried": SIX}})
+    assert "tuningChance" not in section("limitations")
+    assert numbers(folder)["tuningChance"]["value"] == 0
+
+
+def test_the_cost_of_tuning_stands_beside_that_of_the_trials(paper):
+    section, folder = paper({"full": {"tried": SIX}, "lora": {"tried": SIX}})
+    assert "the runs of tuning \\tuningCpuTimeTotal{} and \\tuningEnergyTotal{}" in section(
+        "ethics"
+    )
+    assert numbers(folder)["tuningEnergyTotal"]["value"] == 2 * 6 * 2 * 100.0
+
+
 def test_unequal_budgets_and_few_runs_stand_beside_the_claims(paper):
     few = dict(list(SIX.items())[:4])
     section, folder = paper({"full": {"tried": few}, "lora": {"tried": SIX}}, extend=0)

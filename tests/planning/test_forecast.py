@@ -172,6 +172,13 @@ def test_a_forecast_stays_as_it_was_once_its_trial_has_begun(bureau, cell, store
     assert others and all(found[o]["seconds"] > kept[o]["seconds"] for o in others)
 
 
+def test_a_forecast_that_knows_of_no_trial_yet_was_asked_for_all_the_same(bureau, store):
+    plan = bureau.plan()
+    assert store.forecasts(plan.study) is None
+    foretell(store, plan, {})
+    assert store.forecasts(plan.study) == {}
+
+
 @pytest.mark.parametrize("family", ["micro-llama", "micro-qwen", "micro-qwen2"])
 def test_the_least_parameters_of_a_configuration_are_nearly_all_of_its_model(bureau, family):
     folder = Path(__file__).parents[2] / "bases" / family / "config"

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from smalltune.analysis.chances import unsure
 from smalltune.analysis.changes import change_rows, changes, stored_elsewhere
 from smalltune.analysis.contrasts import Contrast, declared
 from smalltune.analysis.costs import Cost
@@ -70,10 +71,11 @@ def summary(results: Results) -> dict[str, Any]:
     """Return estimates and contrasts as JSON, with their keys and what is missing; NaN is null.
 
     `learning` has each trained trial's loss on dev beside the base's, and whether it has learned.
-    `tuning` has the budget of each method, without its seconds, and what each search chose; a
-    contrast has as `tuning_trials` how many runs its two sides were tuned with there. `also` has
-    the answers to other tasks (see `changes`), and `shown_fewer` where solved items had no room
-    (see `fewer`), each only where there are any.
+    `tuning` has the budget of each method, without its seconds, and what each search chose, with
+    the number of runs that chance might have chosen instead (`unsure`, see `chances`); a contrast
+    has as `tuning_trials` how many runs its two sides were tuned with there. `also` has the answers
+    to other tasks (see `changes`), and `shown_fewer` where solved items had no room (see `fewer`),
+    each only where there are any.
     """
     dev_and_test = [e for split in results.splits for e in estimates(results, split)]
     contrasts = [
@@ -96,7 +98,10 @@ def summary(results: Results) -> dict[str, Any]:
         **({"also": also} if also else {}),
         **({"shown_fewer": short} if short else {}),
         "learning": [asdict(one) for one in results.learning],
-        "tuning": {"budgets": _budgets(results), "searches": [_search(s) for s in results.tuning]},
+        "tuning": {
+            "budgets": _budgets(results),
+            "searches": [_search(results, s) for s in results.tuning],
+        },
     }
     cleaned: dict[str, Any] = _defined(plain)
     return cleaned
@@ -177,11 +182,11 @@ def _tuning_table(results: Results) -> Any:
 
 
 def _budgets(results: Results) -> list[dict[str, Any]]:
-    clocks = ("seconds", "cpu_seconds")
+    clocks = ("seconds", "cpu_seconds", "energy_joules")
     return [{n: v for n, v in asdict(b).items() if n not in clocks} for b in results.budgets]
 
 
-def _search(one: Tuned) -> dict[str, Any]:
+def _search(results: Results, one: Tuned) -> dict[str, Any]:
     chosen = one.chosen
     return {
         **{name: value for name, value in vars(one).items() if name != "runs"},
@@ -189,6 +194,7 @@ def _search(one: Tuned) -> dict[str, Any]:
         "extended": one.extended,
         "chosen": chosen and {"place": chosen.trial, "options": dict(chosen.options),
                               "score": chosen.score},
+        "unsure": unsure(results, one),
         "keys": one.keys,
     }  # fmt: skip
 

@@ -140,7 +140,7 @@ class Results(Planned):
     @cached_property
     def costs(self) -> tuple[Cost, ...]:
         """What each trial cost, as far as it is stored, in the order of the plan."""
-        told = self.store.forecasts(self.study)
+        told = self.store.forecasts(self.study) or {}
         return tuple(cost(self.store, trial, forecast_before(told, trial)) for trial in self.trials)
 
     @cached_property

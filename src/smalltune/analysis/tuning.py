@@ -26,7 +26,7 @@ class TuningRun:
     """One run of a search: its place from 1, what it tried, and its score on dev.
 
     `extended` says that it lies beyond the values of the budget, because the best lay at their
-    edge; `keys` are its score and what chose among the runs.
+    edge; `key` is that of its score, `keys` are that, once stored, and what chose among the runs.
     """
 
     trial: int
@@ -35,6 +35,7 @@ class TuningRun:
     chosen: bool
     extended: bool
     cost: Cost
+    key: str
     keys: tuple[str, ...]
 
 
@@ -96,7 +97,7 @@ class Budget:
 
     `trials` counts the runs, `extended` those of them beyond an edge, `stored` those that are
     there. `each` are the numbers of runs of its searches, each number once. Steps and tokens are
-    those of training, seconds hold everything.
+    those of training, seconds and joules hold everything.
     """
 
     method: str
@@ -109,6 +110,7 @@ class Budget:
     tokens: float
     seconds: float
     cpu_seconds: float
+    energy_joules: float
     keys: tuple[str, ...]
 
 
@@ -143,6 +145,7 @@ def _tuned(store: Store, row: Mapping[str, Any]) -> Tuned:
                 chosen=place == best,
                 extended=place >= row["trials"],
                 cost=cost(store, record),
+                key=score,
                 keys=((score,) if there else ()) + ((select,) if known else ()),
             )
         )
@@ -177,6 +180,7 @@ def budget(method: str, own: Sequence[Tuned]) -> Budget:
         tokens=_sum(one.tokens for one in costs),
         seconds=_sum(one.seconds for one in costs),
         cpu_seconds=_sum(one.cpu_seconds for one in costs),
+        energy_joules=_sum(one.energy_joules for one in costs),
         keys=tuple(dict.fromkeys(key for one in costs for key in one.keys)),
     )
 

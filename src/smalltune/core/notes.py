@@ -57,10 +57,10 @@ class Notes:
         (self.root / "forecasts").mkdir(exist_ok=True)
         write_json(self.root / "forecasts" / f"{study}.json", {"trials": trials})
 
-    def forecasts(self, study: str) -> dict[str, Any]:
-        """Return what was forecast of a study's trials; {} where nothing was."""
+    def forecasts(self, study: str) -> dict[str, Any] | None:
+        """Return what was forecast of a study's trials; None where no forecast was asked for."""
         found = (_read(self.root / "forecasts" / f"{study}.json") or {}).get("trials")
-        return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else None
 
     def write_fits(self, config: str, answers: Mapping[str, Any]) -> None:
         """Keep what methods said of models with a configuration, by digest and question."""

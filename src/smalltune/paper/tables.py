@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from smalltune.analysis.contrasts import Contrast
 from smalltune.analysis.results import Results
@@ -22,6 +22,9 @@ _SIGNED_ZERO = re.compile(r"\$[+-]\$0(?:\.0+)?(?![.\d])")
 PAGE = 50
 """Rows that fit on a page under a caption, the space above headings counted in."""
 
+ACROSS = 12
+"""Columns beside the first that can be read on a page."""
+
 
 def table(
     name: str, caption: str, columns: str, head: Sequence[str], rows: Rows, *, wide: bool = False
@@ -29,15 +32,39 @@ def table(
     """Return a floating table; a row of one cell is a heading over all columns.
 
     A table that is wider than its column is made smaller (`\\fittable` in paper.tex); one of more
-    rows than a page holds is continued in further tables, before a heading where there are any.
+    rows or columns than a page holds is continued in further tables, before a heading where there
+    are any.
     """
+    parts = [
+        tabular(some, own, page)
+        for some, own, across in _across(columns, head, rows)
+        for page in _pages(across)
+    ]
     made = []
-    for number, part in enumerate(_pages(rows), 1):
+    for number, part in enumerate(parts, 1):
         first = number == 1
         own = name if first else f"{name}-page-{number}"
         said = caption if first else rf"Continues Table~\ref{{tab:{name}}}."
-        made.append(floating(own, said, tabular(columns, head, part), wide=wide))
+        made.append(floating(own, said, part, wide=wide))
     return Tex("\n".join(made))
+
+
+def _across(
+    columns: str, head: Sequence[str], rows: Rows
+) -> Iterator[tuple[str, Sequence[str], Rows]]:
+    """Yield the table in parts of at most ACROSS columns beside the first, which is in each.
+
+    `columns` with more than a letter for each column are left as they are.
+    """
+    count = math.ceil((len(head) - 1) / ACROSS)
+    if count < 2 or len(columns) != len(head):
+        yield columns, head, rows
+        return
+    rows, each = list(rows), math.ceil((len(head) - 1) / count)
+    for start in range(1, len(head), each):
+        at = slice(start, start + each)
+        cut = [row if len(row) == 1 else [row[0], *row[at]] for row in rows]
+        yield columns[0] + columns[at], [head[0], *head[at]], cut
 
 
 def _pages(rows: Rows) -> list[list[Sequence[str]]]:
@@ -50,14 +77,16 @@ def _pages(rows: Rows) -> list[list[Sequence[str]]]:
         if not blocks or len(row) == 1 or len(blocks[-1]) >= PAGE:
             blocks.append([])
         blocks[-1].append(row)
-    count = sum(map(len, blocks))
-    even = math.ceil(count / max(1, math.ceil(count / PAGE)))
+    left = sum(map(len, blocks))
+    even = math.ceil(left / max(1, math.ceil(left / PAGE)))
     pages: list[list[Sequence[str]]] = [[]]
     for block in blocks:
-        full = len(pages[-1]) >= even or len(pages[-1]) + len(block) > PAGE
+        long = len(pages[-1])
+        full = (long >= even and long + left > PAGE) or long + len(block) > PAGE
         if pages[-1] and full:
             pages.append([])
         pages[-1] += block
+        left -= len(block)
     return pages
 
 

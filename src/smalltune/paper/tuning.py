@@ -6,6 +6,7 @@ They come from the searches that the results hold (`Results.tuning`).
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from smalltune.analysis.chances import unsure
 from smalltune.analysis.results import Results
 from smalltune.analysis.tuning import DECISIVE, Budget, Tuned, budget
 from smalltune.paper import rounding
@@ -37,12 +38,15 @@ def add_tuning(view: StudyView, results: Results, numbers: Numbers) -> None:
         own = [one for one in searches if one.method == spent.method]
         _spent(numbers, spent.method, spent, own)
     _spent(numbers, "total", budget("total", searches), searches)
+    _chance(results, numbers)
     for one in searches:
-        for words, number in _search(view, one):
+        for words, number in _search(view, results, one):
             numbers.add(Number(names.of(*words, task=one.task, model=one.model), **number))
 
 
-def _search(view: StudyView, one: Tuned) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+def _search(
+    view: StudyView, results: Results, one: Tuned
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """Yield the words of a name and the number: runs, the best score on dev, what was chosen."""
     where = f"{one.method} on {one.task}"
     ids = tuple(run.cost.trial for run in one.runs)
@@ -60,12 +64,28 @@ def _search(view: StudyView, one: Tuned) -> Iterator[tuple[tuple[str, ...], dict
         "what": f"{metric.title} on dev of the run that was chosen, {where}",
         "unit": "%" if metric.percent else "", **by,
     }  # fmt: skip
+    many = unsure(results, one)
+    yield ("tuningUnsure", one.method), {
+        "value": many, "text": f"{many}/{count - 1}", "keys": one.keys, "trials": ids,
+        "what": f"other runs that are not reliably worse on dev than the chosen one, {where}",
+    }  # fmt: skip
     for option, value in chosen.options.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield ("chosen", option, one.method), {
                 "value": value, "text": rounding.setting(value),
                 "what": f"{option} that was chosen for {where}", **by,
             }  # fmt: skip
+
+
+def _chance(results: Results, numbers: Numbers) -> None:
+    """Add in how many searches chance had a part: half of the other runs might be as good."""
+    found = [(one, unsure(results, one)) for one in results.tuning if len(one.runs) > 1]
+    moot = [one for one, many in found if many is not None and 2 * many >= len(one.runs) - 1]
+    keys = tuple(dict.fromkeys(key for one, _ in found for key in one.keys))
+    what = "searches in which half of the other runs, or more, are not reliably worse on dev"
+    trials = tuple(run.cost.trial for one in moot for run in one.runs)
+    text = rounding.count(len(moot))
+    numbers.add(Number("tuningChance", len(moot), text, what, "", keys, trials))
 
 
 def _spent(numbers: Numbers, word: str, spent: Budget, own: Sequence[Tuned]) -> None:
@@ -80,6 +100,7 @@ def _spent(numbers: Numbers, word: str, spent: Budget, own: Sequence[Tuned]) -> 
         ("Tokens", spent.tokens, tokens, "million" if large else "", "tokens trained on"),
         ("Time", spent.seconds, *rounding.duration(spent.seconds), "running time of tuning"),
         ("CpuTime", spent.cpu_seconds, *rounding.duration(spent.cpu_seconds), "CPU time"),
+        ("Energy", spent.energy_joules, *rounding.energy(spent.energy_joules), "energy"),
     )
     for what, value, text, unit, said in rows:
         name = macro_name(f"tuning{what}", word)
@@ -131,13 +152,16 @@ def chosen_table(view: StudyView, results: Results, numbers: Numbers) -> Tex | N
         ]
         title = str(escape(view.method(one.method).title))
         best = cell(numbers, macro("tuningBest"))
-        rows.append([title, rate, ", ".join(others) or "--", best])
+        alike = cell(numbers, macro("tuningUnsure"))
+        rows.append([title, rate, ", ".join(others) or "--", best, alike])
     caption = (
-        "What tuning chose: the learning rate, the other values that were searched for, and the "
-        "score on dev of that run, by which it was chosen, so that it flatters the choice."
+        "What tuning chose: the learning rate, the other values that were searched for, the "
+        "score on dev of that run, by which it was chosen, so that it flatters the choice, and how "
+        "many other runs of the search are not reliably worse there, since the "
+        r"\intervalLevel{} interval of the difference, paired over dev's items, holds zero."
     )
-    head = ["Method", "Learning rate", "Others", "Dev"]
-    return table("chosen", caption, "lrlr", head, rows) if rows else None
+    head = ["Method", "Learning rate", "Others", "Dev", "Not worse"]
+    return table("chosen", caption, "lrlrr", head, rows) if rows else None
 
 
 def _value(numbers: Numbers, name: str, value: Any) -> str:

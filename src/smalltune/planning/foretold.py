@@ -24,10 +24,11 @@ def measured_in(store: Store) -> Read:
 def foretell(store: Store, plan: Plan, trials: Mapping[str, Needs]) -> None:
     """Write down the forecast of each planned trial of which nothing is stored yet.
 
-    What was foretold of a trial that has begun stays, so that no forecast knows its outcome.
+    What was foretold of a trial that has begun stays, so that no forecast knows its outcome. A
+    forecast that knows of no trial yet is written too: `run` then tells of those that tuning adds.
     """
     before = store.forecasts(plan.study)
-    found = dict(before)
+    found = dict(before or {})
     for trial in plan.trials:
         need = trials.get(trial.id)
         if need is None or not all(map(math.isfinite, (need.seconds, need.peak, need.stored))):

@@ -59,7 +59,7 @@ def run(
             break
         unanswered = waiting_for
         store.write_plan(record(study, now))
-        if store.forecasts(study.name):
+        if store.forecasts(study.name) is not None:
             estimates.told = _told(study, lock, now, known, store, backend)
         for job in now.jobs():
             if store.known(job.key):
