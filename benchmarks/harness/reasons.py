@@ -10,7 +10,7 @@ not show, and an aim that is reached is not explained.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -28,12 +28,18 @@ _NUMBER = re.compile(r"\{(\w+)(?: of (\w+))?\}")
 
 @dataclass(frozen=True)
 class Missed:
-    """An aim that a pair missed: the pair's name, the variant, its record, and the aim."""
+    """An aim that a pair missed: the pair's name, the variant, its record, and the aim.
+
+    `within` tells that the aim lies within the spread of the rounds; `profile` is the record of
+    the profile of the same shape and method, empty where there is none.
+    """
 
     pair: str
     variant: str
     record: Record
     aim: float
+    within: bool = False
+    profile: Record = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,9 @@ def explained(missed: Sequence[Missed], reasons: Sequence[Reason]) -> Iterator[s
         here = [one for one in left if reason.speaks_of(one)]
         left = [one for one in left if one not in here]
         if here:
-            yield f"- {_listed(here)}: {_filled(reason.text, here)}\n"
+            near = [one for one in here if one.within]
+            more = f" The aim lies within the spread of the rounds of {_listed(near)}."
+            yield f"- {_listed(here)}: {_filled(reason.text, here)}{more if near else ''}\n"
     if left:
         yield f"- {_listed(left)}: no reason is known yet.\n"
 

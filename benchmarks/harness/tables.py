@@ -164,7 +164,7 @@ def _scalings(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                         f"{named(pair.name, record)}, {what}" if name == "smalltune" else "",
                         title(record, name),
                         f"{1e6 * spread(run[clock_of(point)]).median / point['tokens']:.0f}",
-                        "" if name == "smalltune" else spread_text(ratio_of(point, name)),
+                        "" if name.startswith("smalltune") else spread_text(ratio_of(point, name)),
                         _distances(run),
                     )
                 )

@@ -37,12 +37,20 @@ def test_pairs_are_chosen_by_the_beginning_of_their_names():
         chosen(catalogue(), ["nothing"])
 
 
-def test_shapes_for_a_gpu_say_so():
+def test_what_is_too_large_for_a_cpu_says_so():
     from harness.shapes import SHAPES
 
     for pair in catalogue():
-        large = getattr(pair.plan, "shape", "micro")
-        assert (pair.needs == GPU) == SHAPES[large].gpu
+        shape = getattr(pair.plan, "shape", "micro")
+        assert pair.needs == GPU or not SHAPES[shape].gpu
+    there = {pair.name for pair in catalogue() if pair.needs}
+    assert {"train:0.5b:full:sst2", "train:0.5b:lora:ag_news", "train:0.5b:lora:boolq"} <= there
+    assert not any(name.startswith(("train:micro", "train:15m")) for name in there)
+
+
+def test_the_median_of_a_large_training_is_one_of_five():
+    (large,) = chosen(catalogue(), ["train:0.5b:lora:sst2"])
+    assert large.plan.rounds[0] == 5
 
 
 def test_a_finished_pair_stays_finished_until_its_plan_changes(tmp_path):

@@ -31,6 +31,15 @@ def test_a_reason_holds_the_lowest_and_the_highest_of_the_pairs_it_is_for():
     assert said == "- `a` (Trainer); `b` (Trainer): Aims of 6 to 9.\n"
 
 
+def test_a_reason_says_which_of_its_aims_lie_within_the_spread():
+    made = sized(runs={**TRAINED["runs"], "trainer": run(6.0, 5.0)})
+    pairs = [pair("a", {"trainer": 5.75}), pair("b", {"trainer": 9.0})]
+    reasons = [Reason("*", ("trainer",), "So.")]
+    page = report({"a": made, "b": made}, pairs, reasons)
+    near = " So. The aim lies within the spread of the rounds of `a` (Trainer).\n"
+    assert near in page and page.count("The aim lies within") == 1
+
+
 def test_the_work_of_trainer_is_that_of_all_positions_with_the_head_on_each():
     missed = Missed("a", "trainer", sized(), 6.0)
     (said,) = explained([missed], [Reason("*", ("trainer",), "{work} times, {padding} %")])
