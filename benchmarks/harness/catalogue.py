@@ -102,7 +102,7 @@ def quick() -> list[Pair]:
         small("scaling:trials", trials=(10,)),
         small("losses:lora", steps=4),
         small("profile:micro:lora", steps=2, warm=1, rounds=1),
-        small("profile:study:lora", seeds=2),
+        small("profile:study:lora", seeds=2, rounds=1),
         small("forecast:narrow:sst2", methods=("lora",), rows=64, asked=16, steps=2, seeds=1),
     ]
 
@@ -114,7 +114,7 @@ def _trainings() -> Iterator[Pair]:
             yield Pair(f"train:{shape}:{method}:{task}", "train", plan, SMALL)
     for method in ("full", "lora"):
         plan = jobs.Plan(
-            "15m", method, "boolq", 4, steps=2, warm=1, rounds=(3, 5), seconds=120.0
+            "15m", method, "boolq", 4, steps=2, warm=1, rounds=(3, 5), seconds=220.0
         )  # fmt: skip
         yield Pair(f"train:15m:{method}:boolq", "train", plan, SMALL)
 

@@ -137,8 +137,6 @@ def _shape(name: str) -> Mapping[str, int]:
         config = json.loads(
             (embedded_folder() / "models" / "micro-llama" / "config.json").read_text()
         )
-    if not config:
-        raise ValueError(f"the shape {name} is that of a checkpoint: its sizes are not known here")
     hidden, vocabulary = config["hidden_size"], config["vocab_size"]
     head = config.get("head_dim") or hidden // config["num_attention_heads"]
     queries, keys = head * config["num_attention_heads"], head * config["num_key_value_heads"]
@@ -220,7 +218,20 @@ def _lasts(missed: Missed) -> float:
     return spread([fmean(found["wall"]["measured"]) for found in rounds]).median
 
 
+def _part(name: str) -> Callable[[Missed], float]:
+    """Return what tells a part's share of a profiled step, in percent; KeyError without one."""
+
+    def share(missed: Missed) -> float:
+        parts = missed.profile["parts"]
+        return sum(100 * part["share"] for part in parts if part["part"] == name)
+
+    return share
+
+
 _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
+    "products": _part("matrix products"),
+    "elementwise": _part("element by element"),
+    "python": _part("Python and dispatch"),
     "aim": lambda missed: missed.aim,
     "padding": lambda m: 100 * (1 - m.record["tokens"] / m.record["padded_tokens"]),
     "work": _work,
@@ -234,5 +245,6 @@ _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "run": lambda m: _each(m.record, "smalltune"),
     "peer_run": lambda m: _each(m.record, m.variant),
     "start": _start,
+    "start_cpu": lambda m: spread([found["cpu"] for found in m.record["start"]]).median,
     "needed_run": lambda m: _each(m.record, m.variant) / m.aim,
 }

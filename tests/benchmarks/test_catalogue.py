@@ -53,6 +53,17 @@ def test_the_median_of_a_large_training_is_one_of_five():
     assert large.plan.rounds[0] == 5
 
 
+def test_the_sizes_kept_of_a_checkpoint_are_its_own():
+    from harness.shapes import SHAPES
+
+    checkpoints = ROOT.parent / "shared" / "checkpoints"
+    for shape in SHAPES.values():
+        config = checkpoints / shape.folder / "config.json"
+        if shape.folder and config.is_file():
+            there = json.loads(config.read_text())
+            assert {name: there[name] for name in shape.config} == shape.config
+
+
 def test_a_finished_pair_stays_finished_until_its_plan_changes(tmp_path):
     first, second = catalogue()[:2]
     results = Results(tmp_path / "results.json")
@@ -82,6 +93,9 @@ def test_a_record_that_lacks_what_is_read_of_it_now_is_not_finished(tmp_path):
     assert finished("train:0.5b:lora:sst2", flop=1.0, runs=plain)
     assert not finished("evaluate:15m:ag_news:8", flop=1.0, runs=plain)
     assert not finished("study:micro:lora", runs=plain)
+    assert not finished("profile:study:lora", parts=[])
+    assert finished("profile:study:lora", parts=[], totals=[1.0])
+    assert finished("profile:micro:lora", parts=[])
     assert finished("memory:0.5b:lora:sst2", runs=plain)
     assert finished("study:micro:full", refused="accuracy differs")
 

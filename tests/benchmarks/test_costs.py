@@ -27,6 +27,14 @@ def test_phases_are_summed_over_the_jobs_of_a_stage(tmp_path):
     assert profiles._phases(tmp_path) == {"train: train": 3.0, "train: setup": 0.5}
 
 
+def test_the_profile_of_a_study_is_that_of_its_run_in_the_middle(monkeypatch):
+    runs = iter([{"taken": 9.0, "parts": "slow"}, {"taken": 1.0}, {"taken": 3.0, "parts": "mid"}])
+    monkeypatch.setattr(profiles, "_one_study", lambda plan, data: next(runs))
+    plan = profiles.Plan("micro", "lora", seeds=2)
+    found = profiles._study(plan, None)
+    assert found == {"taken": 3.0, "parts": "mid", "totals": [1.0, 3.0, 9.0]}
+
+
 def test_processes_are_charged_with_the_clock_over_all_of_them(tmp_path, monkeypatch):
     asked = []
 

@@ -178,6 +178,11 @@ def test_a_profile_names_its_largest_part_and_leaves_out_what_is_next_to_nothing
     assert "| share of the time that the meters take | 0.001 | at most 0.01 | reached |" in page
     assert "| `profile:a` | 0.25 s | matrix products | 80 % | 0.10 % |" in page
     assert "`profile:a`: matrix products, 80 %." in page and "moves" not in page
+    page = report(
+        {"profile:study:a": profiled | {"totals": [0.2, 0.25, 0.4]}},
+        [pair("profile:study:a", kind="profile")],
+    )
+    assert "| `profile:study:a` | 0.25 s [0.2, 0.4] | matrix products |" in page
 
 
 def test_operators_are_grouped_by_what_they_are_for():
