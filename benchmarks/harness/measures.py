@@ -36,6 +36,7 @@ TITLES = {
     "forecast_memory": "peak memory forecast, off by",
     "one_by_one": "processes, one by one",
     "side_by_side": "processes, side by side",
+    "side_by_side_packed": "processes, side by side, packed, label-only",
 }
 
 

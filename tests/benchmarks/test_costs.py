@@ -53,6 +53,8 @@ def test_processes_are_charged_with_the_clock_over_all_of_them(tmp_path, monkeyp
     assert 0 < found["wall"]["each"] < 2.0  # nothing was run
     assert [words[1] for words, _ in asked] == ["0", "1"]
     assert {env["OMP_NUM_THREADS"] for _, env in asked} == {str(studies.cores())}
+    studies._processes(plan, tmp_path, "side_by_side_packed")
+    assert [words[-1] for words, _ in asked] == ["16", "16", "packed", "packed"]
 
 
 def test_a_command_that_fails_is_named_with_what_it_said():

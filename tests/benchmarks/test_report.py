@@ -84,7 +84,7 @@ def test_the_settings_say_what_each_variant_is_and_on_what_it_ran():
     page = report({"train:a": TRAINED}, [pair()])
     assert f"| Trainer | {VARIANTS['trainer']} | glibc's own rule" in page
     assert f"| Trainer, packed, label-only | {VARIANTS['trainer_packed']} | freed blocks" in page
-    assert VARIANTS["sft"] not in page
+    assert VARIANTS["sft"] not in page and "`torch_compile` is not measured" in page
     row = (
         "| `train:a` | SST-2, `glue_sst2/train` | 16 | 10, 2 | 0.0003 | at most 512 tokens a row |"
     )
@@ -220,4 +220,5 @@ def test_a_programs_settings_share_its_colour_and_programs_do_not():
     from harness.figure import PEERS, colour
 
     assert colour("trainer") != colour("trainer_packed") == colour("best")
+    assert colour("side_by_side") != colour("side_by_side_packed")
     assert len({colour(name) for name in PEERS if name != "best"}) == len(PEERS) - 1
