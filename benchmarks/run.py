@@ -11,8 +11,8 @@
 
 Pairs of one kind and shape run in one process, their variants in turn within it. Results are kept
 after every pair in benchmarks/results.json; quick ones in build/benchmark, which git ignores.
-Studies and forecasts are timed by the clock: they are not measured while other processes keep the
-machine busy, unless that is asked for.
+Studies, the profile of one and forecasts are timed by the clock: they are not measured while other
+processes keep the machine busy, unless that is asked for.
 """
 
 import argparse
@@ -33,8 +33,8 @@ ROOMS = {
     "memory": "memory", "scaling": "lengths", "trials": "trials", "profile": "profiles",
     "losses": "losses", "forecast": "forecasts",
 }  # fmt: skip
-BY_CLOCK = ("study", "forecast")
-"""The kinds whose wall seconds count: what else runs on the machine would be in them."""
+BY_CLOCK = ("study:", "forecast:", "profile:study:")
+"""How the pairs begin whose wall seconds count: what else runs on the machine would be in them."""
 
 LOOK = 3.0
 """Seconds for which other processes are watched before such a pair."""
@@ -114,7 +114,7 @@ def _too_busy(group: list[Any], asked: argparse.Namespace) -> bool:
     from harness.machine import Load
     from harness.measures import OTHERS
 
-    if group[0].kind not in BY_CLOCK or asked.loaded or asked.quick:
+    if not group[0].name.startswith(BY_CLOCK) or asked.loaded or asked.quick:
         return False
     load = Load()
     time.sleep(LOOK)
@@ -202,8 +202,9 @@ def write(results: Any, pairs: list[Any], folder: Path) -> None:
 
 
 def _group(pair: Any) -> str:
-    """Return what pairs have in common that run in one process: their kind and shape."""
-    return f"{pair.kind}-{getattr(pair.plan, 'shape', 'all')}"
+    """Return what pairs have in common that run in one process: kind, shape, and the clock."""
+    clock = "-by-clock" if pair.name.startswith(BY_CLOCK) else ""
+    return f"{pair.kind}-{getattr(pair.plan, 'shape', 'all')}{clock}"
 
 
 def _record_of(pair: Any) -> Path:

@@ -2,14 +2,23 @@
 
 A panel shows one quantity: times of the processor over smalltune's, times of the clock of whole
 studies over smalltune's, peak memory, and microseconds a token by length of rows and by size of
-model. What was not measured has no panel.
+model. What was not measured has no panel. A dashed tick is the aim against the variant of its bar;
+an asterisk marks a pair that was measured on a loaded machine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.measures import TITLES, Record, best_trainer, clock_of, many_runs, ratio_of
+from harness.measures import (
+    TITLES,
+    Record,
+    best_trainer,
+    clock_of,
+    loaded,
+    many_runs,
+    ratio_of,
+)
 from harness.results import trouble
 from harness.timing import Spread, spread
 
@@ -18,7 +27,7 @@ __all__ = ["draw"]
 PEERS = {
     "smalltune": "#000000", "trainer": "#0072B2", "best": "#0072B2", "sft": "#D55E00",
     "lm_eval": "#009E73", "generate": "#CC79A7", "one_by_one": "#E69F00",
-    "side_by_side": "#E69F00",
+    "side_by_side": "#E69F00", "side_by_side_packed": "#F0E442",
 }  # fmt: skip
 """A colour for each program, of Okabe and Ito's, which the colour-blind can tell apart."""
 
@@ -35,7 +44,12 @@ TUNED = (
 """The settings that are drawn paler than a program's default."""
 
 Panel = Callable[[Any], None]
-Bars = Sequence[tuple[str, Mapping[str, Spread]]]
+Values = Mapping[str, tuple[Spread, float | None]]
+Bars = Sequence[tuple[str, Values]]
+"""Pairs by how they are named, with a value and an aim, None without one, by variant."""
+
+SETTINGS = {"trainer_packed": "packed", "trainer_like": "like lengths"}
+"""What the best setting of Trainer is called beside a pair's name."""
 
 
 def colour(variant: str) -> tuple[float, float, float]:
@@ -70,7 +84,9 @@ def draw(records: Mapping[str, Record], pairs: Sequence[Any], folder: Path) -> l
         _ratios(figure.add_subplot(grid[:, 0]), first, "time over smalltune's")
     for row, panel in enumerate(rest):
         panel(figure.add_subplot(grid[row, 1]))
-    figure.tight_layout()
+    if any(loaded(records[pair.name]) for pair in good):
+        figure.text(0.01, 0.004, "* measured on a loaded machine", fontsize=7)
+    figure.tight_layout(rect=(0, 0.012, 1, 1))
     paths = [folder / "speed.png", folder / "speed.pdf"]
     for path in paths:
         figure.savefig(path, dpi=150)
@@ -81,21 +97,41 @@ def draw(records: Mapping[str, Record], pairs: Sequence[Any], folder: Path) -> l
 def _panels(pairs: Sequence[Any], records: Mapping[str, Record]) -> tuple[Bars, list[Panel]]:
     """Return the bars of the first panel, and what draws each of the others."""
 
-    def of(*kinds: str) -> list[tuple[str, Record]]:
-        return [(p.name, records[p.name]) for p in pairs if p.kind in kinds]
+    def of(*kinds: str) -> list[Any]:
+        return [pair for pair in pairs if pair.kind in kinds]
 
-    first = [(name, _of_times(record)) for name, record in of("train", "evaluate", "generate")]
+    def bars(said: Callable[[Record], Mapping[str, Spread]], *kinds: str) -> Bars:
+        return [(_named(p, records[p.name]), _aimed(p, said(records[p.name]))) for p in of(*kinds)]
+
+    first = bars(_of_times, "train", "evaluate", "generate")
     rest: list[Panel] = []
-    if studies := [(name, _of_studies(record)) for name, record in of("study")]:
+    if studies := bars(_of_studies, "study"):
         rest.append(lambda axes: _ratios(axes, studies, "a study's wall time over smalltune's"))
-    if memories := [(name, _of_memory(record)) for name, record in of("memory")]:
+    if memories := bars(_of_memory, "memory"):
         rest.append(lambda axes: _memory(axes, memories))
-    curves = [record for _, record in of("scaling")]
+    curves = [records[pair.name] for pair in of("scaling")]
     for key, said in (("length", "tokens a row"), ("parameters", "parameters")):
         by = [one for one in curves if any(p["length"] for p in one["points"]) == (key == "length")]
         if by:
             rest.append(lambda axes, by=by, key=key, said=said: _curves(axes, by, key, said))
     return first, rest
+
+
+def _named(pair: Any, record: Record) -> str:
+    """Return a pair's name, marked where the machine was loaded, with Trainer's best setting."""
+    name = pair.name + ("*" if loaded(record) else "")
+    if any(variant.startswith("trainer_") for variant in record["runs"]) and pair.kind == "train":
+        name += f"\nbest Trainer: {SETTINGS[best_trainer(record)]}"
+    return name
+
+
+def _aimed(pair: Any, values: Mapping[str, Spread]) -> Values:
+    """Return values beside their aims. Of memory the aim is smalltune's share of the variant's."""
+    aims = dict(pair.aims)
+    if pair.kind == "memory":
+        share = aims.pop("trainer", None)
+        aims = {} if share is None else {"smalltune": share * values["trainer"].median}
+    return {name: (found, aims.get(name)) for name, found in values.items()}
 
 
 def _of_times(record: Record) -> dict[str, Spread]:
@@ -136,7 +172,9 @@ def _bars(axes: Any, bars: Bars) -> None:
     place, ticks, labelled = 0.0, [], set()
     for pair, values in bars:
         ticks.append((place + (len(values) - 1) / 2, pair))
-        for name, found in values.items():
+        for name, (found, aim) in values.items():
+            if aim is not None:
+                axes.vlines(aim, place - 0.5, place + 0.5, color="red", linestyle=(0, (2, 1)))
             axes.barh(
                 place,
                 found.median,
@@ -149,8 +187,15 @@ def _bars(axes: Any, bars: Bars) -> None:
             place += 1
         place += 1
     axes.set_yticks([tick for tick, _ in ticks], [name for _, name in ticks], fontsize=7)
-    axes.invert_yaxis()
-    axes.legend(fontsize=7, loc="best")
+    axes.set_ylim(place - 0.5, -1.0)
+    if any(aim is not None for _, values in bars for _, aim in values.values()):
+        axes.plot([], [], color="red", linestyle=(0, (2, 1)), label="aim")
+    _legend(axes)
+
+
+def _legend(axes: Any) -> None:
+    """Put the legend above the axes, where it hides nothing."""
+    axes.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False)
 
 
 def _curves(axes: Any, records: Sequence[Record], key: str, said: str) -> None:
@@ -168,6 +213,7 @@ def _curves(axes: Any, records: Sequence[Record], key: str, said: str) -> None:
             axes.plot(*line, "-", marker="o", markersize=3, color=colour(name), label=TITLES[name])
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel(f"{said} (log scale)")
+    mark = "*" if any(loaded(record) for record in records) else ""
+    axes.set_xlabel(f"{said}{mark} (log scale)")
     axes.set_ylabel("microseconds a token")
-    axes.legend(fontsize=7)
+    _legend(axes)

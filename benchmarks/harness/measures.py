@@ -7,7 +7,7 @@ from harness.timing import Spread, ratio, spread
 
 __all__ = [
     "OTHERS", "TITLES", "Record", "best_trainer", "clock_of", "forecast_ratio", "loaded",
-    "many_runs", "named", "per_trial", "ratio_of", "share_of_peak", "title",
+    "many_runs", "named", "per_trial", "ratio_of", "share_of_peak", "share_spread", "title",
 ]  # fmt: skip
 
 Record = Mapping[str, Any]
@@ -36,6 +36,7 @@ TITLES = {
     "forecast_memory": "peak memory forecast, off by",
     "one_by_one": "processes, one by one",
     "side_by_side": "processes, side by side",
+    "side_by_side_packed": "processes, side by side, packed, label-only",
 }
 
 
@@ -84,9 +85,18 @@ def share_of_peak(record: Record, name: str) -> float:
 
     Batches of like length after the first few are of other rows, and so need other operations.
     """
-    seconds = spread(record["runs"][name][clock_of(record)]).median
+    return float(_rate(record, name) / spread(record["runs"][name][clock_of(record)]).median)
+
+
+def share_spread(record: Record, name: str) -> Spread:
+    """Return the share of the peak at the median time, at the slowest round and the quickest."""
+    seconds, rate = spread(record["runs"][name][clock_of(record)]), _rate(record, name)
+    return Spread(rate / seconds.median, rate / seconds.high, rate / seconds.low)
+
+
+def _rate(record: Record, name: str) -> float:
     like = "flop_like" if name.endswith("_like") else "flop"
-    return float(record[like] / seconds / record["peak"])
+    return float(record[like] / record["peak"])
 
 
 def many_runs(record: Record, name: str, count: str) -> Spread:

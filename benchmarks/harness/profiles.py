@@ -3,8 +3,9 @@
 A step: PyTorch's profiler names the operators, grouped here by what they are for; what the steps
 took without the profiler, less the operators, is Python and dispatch. Beside it, what counting the
 work (tokens, operations, the meter) costs. A study: the seconds that its jobs note by stage and
-phase; what all processes took beyond that is starting them, planning and scheduling. What its
-meters take is the measuring of the machine's own speed, once for each worker.
+phase; what all processes took beyond that is starting them, planning and scheduling. It is run
+`rounds` times, and the parts are those of the run in the middle. What its meters take is the
+measuring of the machine's own speed, once for each worker.
 """
 
 import statistics
@@ -117,6 +118,12 @@ def _counting(job: Any) -> float:
 
 
 def _study(plan: Plan, data: Path) -> dict[str, Any]:
+    """Return the parts of the run of a study in the middle, and the wall seconds of every run."""
+    found = sorted((_one_study(plan, data) for _ in range(plan.rounds)), key=lambda f: f["taken"])
+    return found[len(found) // 2] | {"totals": [one["taken"] for one in found]}
+
+
+def _one_study(plan: Plan, data: Path) -> dict[str, Any]:
     """Return the shares of a study's wall time, over all its workers, by stage and phase."""
     from harness import studies
 

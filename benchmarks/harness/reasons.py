@@ -10,7 +10,7 @@ not show, and an aim that is reached is not explained.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -28,12 +28,18 @@ _NUMBER = re.compile(r"\{(\w+)(?: of (\w+))?\}")
 
 @dataclass(frozen=True)
 class Missed:
-    """An aim that a pair missed: the pair's name, the variant, its record, and the aim."""
+    """An aim that a pair missed: the pair's name, the variant, its record, and the aim.
+
+    `within` tells that the aim lies within the spread of the rounds; `profile` is the record of
+    the profile of the same shape and method, empty where there is none.
+    """
 
     pair: str
     variant: str
     record: Record
     aim: float
+    within: bool = False
+    profile: Record = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,9 @@ def explained(missed: Sequence[Missed], reasons: Sequence[Reason]) -> Iterator[s
         here = [one for one in left if reason.speaks_of(one)]
         left = [one for one in left if one not in here]
         if here:
-            yield f"- {_listed(here)}: {_filled(reason.text, here)}\n"
+            near = [one for one in here if one.within]
+            more = f" The aim lies within the spread of the rounds of {_listed(near)}."
+            yield f"- {_listed(here)}: {_filled(reason.text, here)}{more if near else ''}\n"
     if left:
         yield f"- {_listed(left)}: no reason is known yet.\n"
 
@@ -129,8 +137,6 @@ def _shape(name: str) -> Mapping[str, int]:
         config = json.loads(
             (embedded_folder() / "models" / "micro-llama" / "config.json").read_text()
         )
-    if not config:
-        raise ValueError(f"the shape {name} is that of a checkpoint: its sizes are not known here")
     hidden, vocabulary = config["hidden_size"], config["vocab_size"]
     head = config.get("head_dim") or hidden // config["num_attention_heads"]
     queries, keys = head * config["num_attention_heads"], head * config["num_key_value_heads"]
@@ -212,7 +218,20 @@ def _lasts(missed: Missed) -> float:
     return spread([fmean(found["wall"]["measured"]) for found in rounds]).median
 
 
+def _part(name: str) -> Callable[[Missed], float]:
+    """Return what tells a part's share of a profiled step, in percent; KeyError without one."""
+
+    def share(missed: Missed) -> float:
+        parts = missed.profile["parts"]
+        return sum(100 * part["share"] for part in parts if part["part"] == name)
+
+    return share
+
+
 _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
+    "products": _part("matrix products"),
+    "elementwise": _part("element by element"),
+    "python": _part("Python and dispatch"),
     "aim": lambda missed: missed.aim,
     "padding": lambda m: 100 * (1 - m.record["tokens"] / m.record["padded_tokens"]),
     "work": _work,
@@ -226,5 +245,6 @@ _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "run": lambda m: _each(m.record, "smalltune"),
     "peer_run": lambda m: _each(m.record, m.variant),
     "start": _start,
+    "start_cpu": lambda m: spread([found["cpu"] for found in m.record["start"]]).median,
     "needed_run": lambda m: _each(m.record, m.variant) / m.aim,
 }

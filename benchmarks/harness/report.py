@@ -1,27 +1,19 @@
 """Report: the records of finished pairs as RESULTS.md. It knows numbers, not how they came."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from harness.aims import judged, table_of_aims
 from harness.measures import (
     OTHERS,
     Record,
-    best_trainer,
     clock_of,
-    forecast_ratio,
     loaded,
-    many_runs,
-    named,
-    per_trial,
-    ratio_of,
-    share_of_peak,
-    title,
 )
-from harness.reasons import Missed, Reason, explained
+from harness.reasons import Reason, explained
 from harness.results import trouble
 from harness.settings import settings
-from harness.tables import gigabytes, sections, spread_text, table
+from harness.tables import gigabytes, sections, table
 from harness.timing import Spread, spread
 
 __all__ = ["report"]
@@ -55,8 +47,8 @@ def report(
     good = [pair for pair in known if not trouble(pair.name, records[pair.name])]
     parts = [*_head(records, good or known)]
     if aimed := [pair for pair in good if pair.aims]:
-        found = list(_judged(aimed, records))
-        parts += ["## Reached and meant to reach\n", _aims(found)]
+        found = list(judged(aimed, records))
+        parts += ["## Reached and meant to reach\n", table_of_aims(found)]
         if missed := [one.missed for one in found if not one.met]:
             parts += ["What is not reached, and why:\n", *explained(missed, reasons)]
     parts += [*settings(good, records), *sections(good, records)]
@@ -97,72 +89,6 @@ def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
         names = ", ".join(f"`{name}`" for name in once)
         rows.append(("Peak, earlier form", f"taken once, of smaller products, for {names}"))
     yield table(("", ""), rows)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """An aim beside what was measured, as it is written."""
-
-    missed: Missed
-    said: str
-    less: bool
-    met: bool
-
-    @property
-    def row(self) -> tuple[str, ...]:
-        wanted = f"at {'most' if self.less else 'least'} {self.missed.aim:g}"
-        mark = "reached" if self.met else "**not reached**"
-        one = self.missed
-        against = title(one.record, one.variant)
-        return named(one.pair, one.record), against, self.said, wanted, mark
-
-
-def _judged(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[_Judged]:
-    for pair in pairs:
-        record = records[pair.name]
-        for name, aim in pair.aims.items():
-            found = _aimed(record, name)
-            if found is not None:
-                value, said, less = found
-                met = value <= aim if less else value >= aim
-                yield _Judged(Missed(pair.name, name, record, aim), said, less, met)
-
-
-def _aims(judged: Sequence[_Judged]) -> str:
-    return table(("pair", "against", "measured", "aim", ""), [one.row for one in judged])
-
-
-def _aimed(record: Record, name: str) -> tuple[float, str, bool] | None:
-    """Return a measured value, how it is written, and whether less is better."""
-    if "computed" in record:
-        count = max(record["computed"], key=int)
-        found = many_runs(record, name, count)
-        return found.median, f"{spread_text(found)}, computed for {count} runs", False
-    if name == "share":
-        value = share_of_peak(record, "smalltune")
-        return value, f"{value:.2f}", False
-    if "parts" in record:
-        value = record["counting"]
-        return value, f"{value:.2g}", True
-    if "forecasts" in record:
-        found = forecast_ratio(record, name.removeprefix("forecast_"))
-        return abs(found.median - 1), f"{spread_text(found)} times the actual", True
-    if "trials" in record:
-        costs = per_trial(record)
-        value = max(costs) if name == "dearest" else max(costs) / min(costs)
-        return value, f"{value:.3g}", True
-    return _against(record, best_trainer(record) if name == "best" else name)
-
-
-def _against(record: Record, name: str) -> tuple[float, str, bool] | None:
-    """Return the same of a variant beside smalltune: peak memory, or else the ratio of times."""
-    if name not in record["runs"]:
-        return None
-    if "peak" in record["runs"][name]:
-        value = record["runs"]["smalltune"]["peak"] / record["runs"][name]["peak"]
-        return value, f"{value:.2f}", True
-    found = ratio_of(record, name)
-    return found.median, spread_text(found), False
 
 
 def _loaded(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str]:
@@ -215,17 +141,23 @@ def _measured_with(pairs: Sequence[Any], records: Mapping[str, Record]) -> Itera
 
 
 def _missing(records: Mapping[str, Record], pairs: Sequence[Any]) -> Iterator[str]:
-    """Name what is not published and why: unequal work, a failure, no device, not run yet."""
+    """Name what is not published and why: unequal work, a failure, not run yet; no device."""
     rows = []
+    lacking: dict[str, list[str]] = {}
     for pair in pairs:
         record = records.get(pair.name)
-        if record is None:
-            rows.append((f"`{pair.name}`", f"not measured: {pair.needs or 'not run yet'}"))
+        if record is None and pair.needs:
+            lacking.setdefault(pair.needs, []).append(f"`{pair.name}`")
+        elif record is None:
+            rows.append((f"`{pair.name}`", "not measured yet"))
         elif reason := trouble(pair.name, record):
             rows.append((f"`{pair.name}`", reason.replace("|", "/")))
-    if rows:
+    if rows or lacking:
         yield "## Not published\n"
+    if rows:
         yield table(("pair", "reason"), rows)
+    for needs, names in lacking.items():
+        yield f"Each of these {needs}: {', '.join(names)}.\n"
 
 
 def _giga(found: Spread) -> str:

@@ -17,6 +17,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "evaluate": ("flop", "chosen"),
     "generate": ("chosen",),
     "study": ("losses",),
+    "profile:study": ("totals",),
 }
 """What the report reads of a record, by the beginning of its pair's name, and once did not."""
 
@@ -55,14 +56,14 @@ class Results:
 
 
 def lacking(name: str, record: Mapping[str, Any]) -> list[str]:
-    """Return what a pair's record of its runs lacks; nothing for one that holds no runs.
+    """Return what a pair's record lacks; nothing for one that measured nothing.
 
     Batches of like length need operations of their own only where they were run.
     """
-    runs = record.get("runs")
-    if not runs:
+    runs = record.get("runs") or {}
+    if not runs and "parts" not in record:
         return []
-    needed = NEEDED.get(name.partition(":")[0], ())
+    needed = [one for start, each in NEEDED.items() if name.startswith(start) for one in each]
     like = any(variant.endswith("_like") for variant in runs)
     return [what for what in needed if what not in record and (like or not what.endswith("_like"))]
 

@@ -42,6 +42,8 @@ VARIANTS = {
     "here",
     "one_by_one": "a process per run: Trainer as it comes, with all cores, one process at a time",
     "side_by_side": "the same with one thread each, as many processes at once as there are cores",
+    "side_by_side_packed": "the same with rows laid end to end and the head only where a label is, "
+    "or where a label word is scored",
 }
 """What each variant is, by its name."""
 
@@ -60,7 +62,8 @@ def settings(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[st
     yield (
         "Memory is that of training, evaluation and generation. Kept means that glibc neither "
         "maps blocks below a gibibyte afresh nor gives freed ones back (`mallopt`), as guides to "
-        "PyTorch on a CPU advise by way of another allocator.\n"
+        "PyTorch on a CPU advise by way of another allocator. Trainer's `torch_compile` is "
+        "not measured.\n"
     )
     named = [_of_pair(pair, records[pair.name]["plan"]) for pair in pairs if _plain(pair)]
     if named:
@@ -80,7 +83,7 @@ def _variants(record: Record) -> Sequence[str]:
 
 
 def _memory(name: str) -> str:
-    if name in ("one_by_one", "side_by_side"):
+    if name.startswith(("one_by_one", "side_by_side")):
         return "the system's"
     return SYSTEM if name in DEFAULTS else KEPT
 

@@ -17,6 +17,7 @@ __all__ = ["SHAPES", "Shape"]
 class Shape:
     """A model: `config` of a Llama or Qwen2 form, or the files in a folder of `checkpoints`.
 
+    Beside a folder, `config` holds the sizes of its model, which the report reads.
     `tokeniser` is a folder there. `gpu` marks what is only measured on a GPU.
     """
 
@@ -88,7 +89,16 @@ SHAPES = {
         Shape("15m", "Llama, 15M", "TinyLlama-1.1B", config=_llama(288, 768, 6, 6)),
         Shape("42m", "Llama, 42M", "TinyLlama-1.1B", config=_llama(512, 1376, 8, 8)),
         Shape("110m", "Llama, 110M", "TinyLlama-1.1B", config=_llama(768, 2048, 12, 12)),
-        Shape("0.5b", "Qwen2.5-0.5B", "Qwen2.5-0.5B", "Qwen2.5-0.5B"),
+        Shape(
+            "0.5b",
+            "Qwen2.5-0.5B",
+            "Qwen2.5-0.5B",
+            "Qwen2.5-0.5B",
+            config={
+                "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24,
+                "num_attention_heads": 14, "num_key_value_heads": 2, "vocab_size": 151936,
+            },
+        ),
         Shape(
             "1b",
             "Llama-3.2-1B",

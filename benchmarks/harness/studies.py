@@ -4,7 +4,8 @@ smalltune runs a study of `few` seeds and one of `many`, each on a fresh store: 
 between them is what a run costs, the rest is what a study costs once. All of it is done `rounds`
 times, smalltune and peers in turn; a ratio is taken within a round. The peer is
 `single_run.py`, which trains with Trainer and PEFT: `one_by_one` with all cores each, the usual
-way, and `side_by_side` with as many processes at once as there are cores, of one thread each. All
+way, and `side_by_side` with as many processes at once as there are cores, of one thread each;
+`side_by_side_packed` is that with rows laid end to end and the head only where it is read. All
 start from the same weights, see the same rows in the same batches, and are scored on the same
 rows; the mean loss over the training steps of each seed and its accuracy must be the same up to
 `LIMITS`. (Runs this short end near chance, so it is the loss that shows equal work.) The time of a
@@ -66,7 +67,9 @@ class Plan:
     peers: int = 8
     rounds: int = 2
     asked: tuple[int, ...] = (8, 200)
-    variants: tuple[str, ...] = ("smalltune", "one_by_one", "side_by_side")
+    variants: tuple[str, ...] = (
+        "smalltune", "one_by_one", "side_by_side", "side_by_side_packed",
+    )  # fmt: skip
 
 
 def run_pair(plan: Plan, data: Path, checkpoints: Path, device: str) -> dict[str, Any]:
@@ -194,13 +197,14 @@ def run_study(plan: Plan, folder: Path, seeds: int) -> dict[str, Any]:
 
 def _processes(plan: Plan, folder: Path, name: str) -> dict[str, Any]:
     """Run one process per seed; return the cost of each, their losses and accuracies."""
-    at_once = cores() if name == "side_by_side" else 1
+    at_once = cores() if name.startswith("side_by_side") else 1
+    packed = ["packed"] if name.endswith("_packed") else []
     threads = {"OMP_NUM_THREADS": str(1 if at_once > 1 else cores())}
 
     def one(seed: int) -> dict[str, Any]:
         out = folder / f"{name}-{seed}"
         command = [sys.executable, SINGLE_RUN, plan.method, str(folder), str(seed), str(out)]
-        return _run([*command, str(plan.batch)], threads) | json.loads(
+        return _run([*command, str(plan.batch), *packed], threads) | json.loads(
             (out / "scores.json").read_text()
         )
 

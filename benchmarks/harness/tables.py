@@ -164,7 +164,7 @@ def _scalings(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                         f"{named(pair.name, record)}, {what}" if name == "smalltune" else "",
                         title(record, name),
                         f"{1e6 * spread(run[clock_of(point)]).median / point['tokens']:.0f}",
-                        "" if name == "smalltune" else spread_text(ratio_of(point, name)),
+                        "" if name.startswith("smalltune") else spread_text(ratio_of(point, name)),
                         _distances(run),
                     )
                 )
@@ -213,15 +213,26 @@ def _profiles(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
             rows.append(
                 (
                     named(pair.name, record) if first else "",
-                    f"{record['taken']:.3g} s" if first else "",
+                    _total(record) if first else "",
                     part["part"],
                     f"{100 * part['share']:.0f} %",
                     counting if first else "",
                 )
             )
     head = ("profile", "a step, or the study", "part", "share", "meters")
-    note = "\nThe largest part of each: " + " ".join(largest) + "\n"
+    note = (
+        "\nA study's parts are those of its run in the middle; in brackets the shortest and the "
+        "longest run. The largest part of each: " + " ".join(largest) + "\n"
+    )
     return table(head, rows) + note
+
+
+def _total(record: Record) -> str:
+    """Return the seconds of a step, or of a study those of its run in the middle."""
+    if "totals" not in record:
+        return f"{record['taken']:.3g} s"
+    found = spread(record["totals"])
+    return f"{record['taken']:.3g} s [{found.low:.3g}, {found.high:.3g}]"
 
 
 def _losses(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:

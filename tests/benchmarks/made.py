@@ -68,9 +68,17 @@ def studied():
     computed = {name: {"wall": [100 * found[0]["wall"]["each"]]} for name, found in runs.items()}
     plan = {"method": "lora", "batch": 16, "rows": 320, "few": 2, "many": 12, "peers": 6}
     return record() | {
-        "runs": runs, "start": [{"wall": 6.0}], "computed": {"100": computed}, "plan": plan,
-        "losses": {name: found[1] for name, found in scores.items()},
+        "runs": runs, "start": [{"wall": 6.0, "cpu": 5.0}], "computed": {"100": computed},
+        "plan": plan, "losses": {name: found[1] for name, found in scores.items()},
     }  # fmt: skip
+
+
+PROFILE = {
+    "parts": [
+        {"part": "matrix products", "share": 0.6}, {"part": "element by element", "share": 0.25},
+        {"part": "attention", "share": 0.05}, {"part": "Python and dispatch", "share": 0.1},
+    ]
+}  # fmt: skip
 
 
 PEERS = ("sft", "lm_eval", "lm_eval_best", "generate_best")

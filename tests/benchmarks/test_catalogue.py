@@ -37,12 +37,31 @@ def test_pairs_are_chosen_by_the_beginning_of_their_names():
         chosen(catalogue(), ["nothing"])
 
 
-def test_shapes_for_a_gpu_say_so():
+def test_what_is_too_large_for_a_cpu_says_so():
     from harness.shapes import SHAPES
 
     for pair in catalogue():
-        large = getattr(pair.plan, "shape", "micro")
-        assert (pair.needs == GPU) == SHAPES[large].gpu
+        shape = getattr(pair.plan, "shape", "micro")
+        assert pair.needs == GPU or not SHAPES[shape].gpu
+    there = {pair.name for pair in catalogue() if pair.needs}
+    assert {"train:0.5b:full:sst2", "train:0.5b:lora:ag_news", "train:0.5b:lora:boolq"} <= there
+    assert not any(name.startswith(("train:micro", "train:15m")) for name in there)
+
+
+def test_the_median_of_a_large_training_is_one_of_five():
+    (large,) = chosen(catalogue(), ["train:0.5b:lora:sst2"])
+    assert large.plan.rounds[0] == 5
+
+
+def test_the_sizes_kept_of_a_checkpoint_are_its_own():
+    from harness.shapes import SHAPES
+
+    checkpoints = ROOT.parent / "shared" / "checkpoints"
+    for shape in SHAPES.values():
+        config = checkpoints / shape.folder / "config.json"
+        if shape.folder and config.is_file():
+            there = json.loads(config.read_text())
+            assert {name: there[name] for name in shape.config} == shape.config
 
 
 def test_a_finished_pair_stays_finished_until_its_plan_changes(tmp_path):
@@ -74,6 +93,9 @@ def test_a_record_that_lacks_what_is_read_of_it_now_is_not_finished(tmp_path):
     assert finished("train:0.5b:lora:sst2", flop=1.0, runs=plain)
     assert not finished("evaluate:15m:ag_news:8", flop=1.0, runs=plain)
     assert not finished("study:micro:lora", runs=plain)
+    assert not finished("profile:study:lora", parts=[])
+    assert finished("profile:study:lora", parts=[], totals=[1.0])
+    assert finished("profile:micro:lora", parts=[])
     assert finished("memory:0.5b:lora:sst2", runs=plain)
     assert finished("study:micro:full", refused="accuracy differs")
 

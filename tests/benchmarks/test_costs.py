@@ -27,6 +27,14 @@ def test_phases_are_summed_over_the_jobs_of_a_stage(tmp_path):
     assert profiles._phases(tmp_path) == {"train: train": 3.0, "train: setup": 0.5}
 
 
+def test_the_profile_of_a_study_is_that_of_its_run_in_the_middle(monkeypatch):
+    runs = iter([{"taken": 9.0, "parts": "slow"}, {"taken": 1.0}, {"taken": 3.0, "parts": "mid"}])
+    monkeypatch.setattr(profiles, "_one_study", lambda plan, data: next(runs))
+    plan = profiles.Plan("micro", "lora", seeds=2)
+    found = profiles._study(plan, None)
+    assert found == {"taken": 3.0, "parts": "mid", "totals": [1.0, 3.0, 9.0]}
+
+
 def test_processes_are_charged_with_the_clock_over_all_of_them(tmp_path, monkeypatch):
     asked = []
 
@@ -45,6 +53,8 @@ def test_processes_are_charged_with_the_clock_over_all_of_them(tmp_path, monkeyp
     assert 0 < found["wall"]["each"] < 2.0  # nothing was run
     assert [words[1] for words, _ in asked] == ["0", "1"]
     assert {env["OMP_NUM_THREADS"] for _, env in asked} == {str(studies.cores())}
+    studies._processes(plan, tmp_path, "side_by_side_packed")
+    assert [words[-1] for words, _ in asked] == ["16", "16", "packed", "packed"]
 
 
 def test_a_command_that_fails_is_named_with_what_it_said():

@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from harness.figure import _panels, draw
+from harness.figure import _aimed, _bars, _panels, draw
+from harness.timing import Spread
 
 
 def timed(*names):
@@ -31,7 +32,7 @@ RECORDS = {
 
 
 def pairs(*names):
-    return [SimpleNamespace(name=name, kind=name.partition(":")[0]) for name in names]
+    return [SimpleNamespace(name=name, kind=name.partition(":")[0], aims={}) for name in names]
 
 
 def test_all_that_was_measured_is_drawn_and_the_rest_left_out(tmp_path):
@@ -52,8 +53,8 @@ def test_a_panel_has_one_quantity():
     from matplotlib.figure import Figure
 
     bars, rest = _panels(pairs(*RECORDS), RECORDS)
-    assert [name for name, _ in bars] == ["train:a", "evaluate:a"]
-    assert set(bars[0][1]) == {"best", "trainer"} and bars[0][1]["trainer"].median > 1
+    assert [name.partition("\n")[0] for name, _ in bars] == ["train:a", "evaluate:a"]
+    assert set(bars[0][1]) == {"best", "trainer"} and bars[0][1]["trainer"][0].median > 1
     said = []
     for panel in rest:
         axes = Figure().subplots()
@@ -63,6 +64,28 @@ def test_a_panel_has_one_quantity():
         "a study's wall time over smalltune's", "peak memory of training, GB", "tokens a row",
         "parameters",
     ]  # fmt: skip
+
+
+def test_aims_loaded_machines_and_the_best_setting_are_marked():
+    (train, memory) = pairs("train:a", "memory:a")
+    train.aims, memory.aims = {"trainer": 5.0}, {"trainer": 0.6}
+    busy = {"load": {"others": 1.5}}
+    records = {"train:a": RECORDS["train:a"] | busy, "memory:a": MEMORY}
+    (name, values), *_ = _panels([train, memory], records)[0]
+    assert name in ("train:a*\nbest Trainer: packed", "train:a*\nbest Trainer: like lengths")
+    assert values["trainer"][1] == 5.0 and values["best"][1] is None
+    spread_ = {name: Spread(n, n, n) for name, n in (("smalltune", 2.0), ("trainer", 5.0))}
+    assert _aimed(memory, spread_)["smalltune"][1] == 3.0
+
+
+def test_a_legend_hides_no_bar():
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    _bars(axes, [("a", {"trainer": (Spread(2.0, 1.0, 3.0), 5.0)})])
+    axes.figure.canvas.draw()
+    assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1 - 1
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["aim", "Trainer"]
 
 
 @pytest.mark.parametrize("name", ["memory:a", "scaling:sizes"])

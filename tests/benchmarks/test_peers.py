@@ -81,6 +81,7 @@ def test_accuracy_is_the_share_of_rows_whose_label_word_is_likelier(tiny_folder,
             likelier.append(int(model(ids).logits[0, -1, words].argmax()))
     rows = [{"prompt": t, "label": label} for t, label in zip(texts, likelier, strict=True)]
     assert single_run.accuracy(model, tokeniser, rows, batch) == 1.0
+    assert single_run.accuracy(model, tokeniser, rows, batch, logits_to_keep=1) == 1.0
     rows[0]["label"] = 1 - rows[0]["label"]
     assert single_run.accuracy(model, tokeniser, rows, batch) == pytest.approx(2 / 3)
 

@@ -3,7 +3,7 @@
 from fnmatch import fnmatch
 from pathlib import Path
 
-from benchmarks.made import TRAINED, full_record, pair, record, run, sized, studied
+from benchmarks.made import PROFILE, TRAINED, full_record, pair, record, run, sized, studied
 from harness.catalogue import catalogue
 from harness.reasons import Missed, Reason, explained, read_reasons
 from harness.report import report
@@ -31,6 +31,15 @@ def test_a_reason_holds_the_lowest_and_the_highest_of_the_pairs_it_is_for():
     assert said == "- `a` (Trainer); `b` (Trainer): Aims of 6 to 9.\n"
 
 
+def test_a_reason_says_which_of_its_aims_lie_within_the_spread():
+    made = sized(runs={**TRAINED["runs"], "trainer": run(6.0, 5.0)})
+    pairs = [pair("a", {"trainer": 5.75}), pair("b", {"trainer": 9.0})]
+    reasons = [Reason("*", ("trainer",), "So.")]
+    page = report({"a": made, "b": made}, pairs, reasons)
+    near = " So. The aim lies within the spread of the rounds of `a` (Trainer).\n"
+    assert near in page and page.count("The aim lies within") == 1
+
+
 def test_the_work_of_trainer_is_that_of_all_positions_with_the_head_on_each():
     missed = Missed("a", "trainer", sized(), 6.0)
     (said,) = explained([missed], [Reason("*", ("trainer",), "{work} times, {padding} %")])
@@ -54,6 +63,24 @@ def test_a_record_without_a_number_that_a_reason_names_is_not_explained_by_it():
     assert said == "- `a` (Trainer): no reason is known yet.\n"
 
 
+def test_the_parts_of_a_step_are_those_of_the_profile_of_its_shape_and_method():
+    reasons = [Reason("*", ("trainer",), "{products}, {elementwise}, {python}.")]
+    records = {"train:a": sized(), "profile:15m:full": PROFILE, "profile:15m:lora": {"parts": []}}
+    page = report(records, [pair(aims={"trainer": 9.0})], reasons)
+    assert "(Trainer): 60, 25, 10.\n" in page
+    del records["profile:15m:full"]
+    page = report(records, [pair(aims={"trainer": 9.0})], reasons)
+    assert "(Trainer): no reason is known yet." in page
+
+
+def test_a_checkpoints_head_is_told_from_that_of_another_shape():
+    made = sized(plan={**TRAINED["plan"], "shape": "0.5b"})
+    (said,) = explained(
+        [Missed("a", "trainer", made, 9.0)], [Reason("*", ("trainer",), "{head}, {head of 15m}")]
+    )
+    assert said.endswith("28, 61\n")
+
+
 def test_every_kept_reason_speaks_of_pairs_and_variants_that_there_are():
     for reason in read_reasons(REASONS):
         assert "tried" in reason.text.lower(), reason.pairs
@@ -61,11 +88,12 @@ def test_every_kept_reason_speaks_of_pairs_and_variants_that_there_are():
         assert fit and all(any(v in one.aims for one in fit) for v in reason.variants)
         anywhere = Reason("*", reason.variants, reason.text)
         record = studied() if reason.pairs.startswith("study") else full_record()
-        assert all(anywhere.speaks_of(Missed("x", v, record, 2.0)) for v in reason.variants)
+        missed = [Missed("x", v, record, 2.0, profile=PROFILE) for v in reason.variants]
+        assert all(anywhere.speaks_of(one) for one in missed)
 
 
 def test_the_reason_of_a_study_tells_the_start_of_processes_from_their_work():
-    text = "{run} {peer_run} {start} {needed_run}"
+    text = "{start_cpu} {run} {peer_run} {start} {needed_run}"
     missed = [Missed("study:x", "side_by_side", studied(), 4.0)]
     (said,) = explained(missed, [Reason("study:*", ("side_by_side",), text)])
-    assert said.strip().endswith("2 8 3 2")
+    assert said.strip().endswith("5 2 8 3 2")

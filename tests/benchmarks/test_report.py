@@ -84,7 +84,7 @@ def test_the_settings_say_what_each_variant_is_and_on_what_it_ran():
     page = report({"train:a": TRAINED}, [pair()])
     assert f"| Trainer | {VARIANTS['trainer']} | glibc's own rule" in page
     assert f"| Trainer, packed, label-only | {VARIANTS['trainer_packed']} | freed blocks" in page
-    assert VARIANTS["sft"] not in page
+    assert VARIANTS["sft"] not in page and "`torch_compile` is not measured" in page
     row = (
         "| `train:a` | SST-2, `glue_sst2/train` | 16 | 10, 2 | 0.0003 | at most 512 tokens a row |"
     )
@@ -106,6 +106,37 @@ def test_an_aim_is_said_to_be_reached_only_when_the_median_reaches_it():
     )
 
 
+def test_an_aim_within_the_spread_of_the_rounds_says_so_whichever_side_the_median_is_on():
+    made = record(smalltune=run(1.0, 1.0, 1.0), trainer=run(6.0, 4.0, 5.5))
+
+    def mark(aim):
+        page = report({"train:a": made}, [pair(aims={"trainer": aim})])
+        (line,) = [line for line in page.splitlines() if "at least" in line]
+        assert ("The median decides." in page) == ("spread" in line)
+        return line.rpartition("at least")[2]
+
+    assert mark(5.0) == " 5 | reached, within the spread |"
+    assert mark(5.75) == " 5.75 | **not reached**, within the spread |"
+    assert mark(4.0) == " 4 | reached |" and mark(6.0) == " 6 | **not reached** |"
+
+
+def test_a_share_of_the_peak_is_as_spread_as_the_times_it_comes_from():
+    made = TRAINED | {"runs": {"smalltune": run(1.0, 0.8, 1.25)}}
+    page = report({"train:a": made}, [pair(aims={"share": 0.6})])
+    mark = "| 0.50 [0.40, 0.62] | at least 0.6 | **not reached**, within the spread |"
+    assert mark in page
+
+
+def test_settings_of_smalltune_have_no_ratio_to_smalltune():
+    runs = {name: run(1.0) for name in ("smalltune", "trainer", "smalltune_like", "trainer_like")}
+    point = {"runs": runs, "length": 16, "parameters": 1e6, "tokens": 1e6}
+    made = record() | {"points": [point]}
+    del made["runs"]
+    page = report({"scaling:a": made}, [pair("scaling:a", kind="scaling")])
+    assert "| smalltune, like lengths | 1 |  |" in page
+    assert "| Trainer | 1 | 1.00 [1.00, 1.00] |" in page
+
+
 def test_a_pair_of_unequal_work_shows_its_reason_and_no_ratio():
     refused = {**TRAINED, "refused": "sft: loss differs"}
     page = report({"train:a": refused}, [pair(aims={"trainer": 5.0})])
@@ -115,8 +146,9 @@ def test_a_pair_of_unequal_work_shows_its_reason_and_no_ratio():
 
 def test_what_was_not_measured_is_named_with_the_reason():
     page = report({}, [pair(needs="needs a CUDA device"), pair("train:b")])
-    assert "| `train:a` | not measured: needs a CUDA device |" in page
-    assert "| `train:b` | not measured: not run yet |" in page
+    assert "Each of these needs a CUDA device: `train:a`.\n" in page
+    assert "| `train:b` | not measured yet |" in page
+    assert "| pair | reason |" not in report({}, [pair(needs="needs a CUDA device")])
 
 
 def test_less_memory_is_better():
@@ -146,6 +178,11 @@ def test_a_profile_names_its_largest_part_and_leaves_out_what_is_next_to_nothing
     assert "| share of the time that the meters take | 0.001 | at most 0.01 | reached |" in page
     assert "| `profile:a` | 0.25 s | matrix products | 80 % | 0.10 % |" in page
     assert "`profile:a`: matrix products, 80 %." in page and "moves" not in page
+    page = report(
+        {"profile:study:a": profiled | {"totals": [0.2, 0.25, 0.4]}},
+        [pair("profile:study:a", kind="profile")],
+    )
+    assert "| `profile:study:a` | 0.25 s [0.2, 0.4] | matrix products |" in page
 
 
 def test_operators_are_grouped_by_what_they_are_for():
@@ -183,4 +220,5 @@ def test_a_programs_settings_share_its_colour_and_programs_do_not():
     from harness.figure import PEERS, colour
 
     assert colour("trainer") != colour("trainer_packed") == colour("best")
+    assert colour("side_by_side") != colour("side_by_side_packed")
     assert len({colour(name) for name in PEERS if name != "best"}) == len(PEERS) - 1

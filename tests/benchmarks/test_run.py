@@ -78,7 +78,7 @@ def test_a_pair_is_measured_again_with_other_packages(run, tmp_path, capsys, mon
 @pytest.mark.parametrize(("others", "loaded", "failed"), [
     (1.0, False, ["study:a", "study:b"]), (1.0, True, []), (0.1, False, []), (None, False, []),
 ])  # fmt: skip
-def test_what_the_clock_times_waits_for_a_quiet_machine(
+def test_what_the_clock_times_is_refused_on_a_busy_machine(
     run, tmp_path, capsys, monkeypatch, others, loaded, failed
 ):
     from harness import machine
@@ -90,6 +90,17 @@ def test_what_the_clock_times_waits_for_a_quiet_machine(
     assert run.run_all(pairs("study:a", "train:a", "study:b"), results, asked) == failed
     assert set(results.pairs) == {"train:a", "study:a", "study:b"} - {*failed}
     assert capsys.readouterr().out.count("--loaded") == bool(failed)
+
+
+def test_the_profile_of_a_study_is_refused_apart_from_those_of_a_step(run, tmp_path, monkeypatch):
+    from harness import machine
+
+    monkeypatch.setattr(machine.Load, "others", lambda self: 1.0)
+    monkeypatch.setattr(run, "LOOK", 0.0)
+    results = Results(tmp_path / "results.json")
+    asked = pairs("profile:micro:lora", "profile:study:lora")
+    assert run.run_all(asked, results, ASKED) == ["profile:study:lora"]
+    assert set(results.pairs) == {"profile:micro:lora"}
 
 
 def test_what_needs_a_gpu_is_left_out_without_one(run, tmp_path):

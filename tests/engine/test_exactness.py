@@ -105,22 +105,40 @@ def parameters(model):
     return {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
 
 
+def batches_of(data):
+    """Return the six batches of two epochs."""
+    return [batch for epoch in range(2) for batch in epoch_order(data.lengths, 6, 3, epoch)]
+
+
 @cache
 def trained_plainly(name, method):
-    """Return what five steps make of the parameters by a loop that is written out."""
+    """Return what five steps of a loop that is written out make.
+
+    That is the parameters before and after, the losses, and the gradients of the next step.
+    """
     model, data = attached(name, method).train(), lessons()
     before = parameters(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     matrices, vectors = ([p for p in trained if (p.dim() > 1) == many] for many in (True, False))
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
     rule = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999))
-    batches = [b for e in range(2) for b in epoch_order(data.lengths, 6, 3, e)]
-    for batch in batches[:5]:
-        loss_of(model, data.take(batch)).backward()
+    losses = []
+    for batch in batches_of(data)[:5]:
+        loss = loss_of(model, data.take(batch))
+        losses.append(float(loss.detach()))
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 0.5)
         rule.step()
         rule.zero_grad(set_to_none=True)
-    return before, parameters(model)
+    after = parameters(model)
+    slopes = gradients(model, loss_of(model, data.take(batches_of(data)[5])))
+    return before, after, losses, slopes
+
+
+def next_gradients(model, route):
+    """Return the gradients of the sixth batch by a route, at the weights that a model has."""
+    batch = lessons().take(batches_of(lessons())[5])
+    return gradients(model.train(), answer_loss(model, packed(batch), route=route))
 
 
 def on(model, route):
@@ -136,18 +154,30 @@ def on(model, route):
 @pytest.mark.parametrize("micro_batch", [None, 60])
 @pytest.mark.parametrize("method", ["full", "lora"])
 @pytest.mark.parametrize(("route", "name"), WAYS)
-def test_training_for_five_steps_gives_the_parameters_of_the_plain_way(
+def test_training_for_five_steps_gives_losses_gradients_and_parameters_of_the_plain_way(
     route, name, method, micro_batch, tmp_path
 ):
+    """Hold gradients as a whole where training ended, and per tensor at the plain way's weights.
+
+    Adam's first steps turn a rounding of a small gradient into one of the weights, which a single
+    tensor's gradient shows several times over.
+    """
     model = on(attached(name, method), route)
-    before, expected = trained_plainly(name, method)
+    before, expected, losses, slopes = trained_plainly(name, method)
     log, facts = train(
         model, lessons(), None, FIVE, seed=3, dtype="float32", work=tmp_path,
         checkpoint_seconds=1e9, progress=lambda event: None, micro_batch=micro_batch,
     )  # fmt: skip
     assert apart(parameters(model), expected) < 1e-5
     assert apart(expected, before) > 1e-3
-    assert len(log) == 5
+    assert [line["loss"] for line in log] == pytest.approx(losses, rel=1e-5, abs=0)
+    assert apart(next_gradients(model, route), slopes) < 1e-5
+    with torch.no_grad():
+        for tensor, parameter in model.named_parameters():
+            parameter.copy_(expected.get(tensor, parameter))
+    found = next_gradients(model, route)
+    for tensor in found.keys() | slopes.keys():
+        assert apart({tensor: found[tensor]}, {tensor: slopes[tensor]}) < 1e-5, tensor
     assert (facts["padding_share"] > 0) == (route == "padded")
     assert micro_batch is None or facts["spent"]["micro_batch"]["tokens"] == micro_batch
 

@@ -96,6 +96,15 @@ def test_a_training_takes_its_steps_and_is_judged_once_an_epoch(cell):
     assert seconds(steps=None, epochs=3, batch_size=16, early_stopping=1) == 2 + 9 * 0.5 + 3 * 3
 
 
+@pytest.mark.parametrize(("limit", "learnt"), [(None, 330), (11, 110), (99, 330)])
+def test_a_prediction_that_fits_reads_the_rows_that_it_learns_from_and_no_more(cell, limit, learnt):
+    predict = next(job for jobs in cell.trials.values() for job in jobs if job.stage == "predict")
+    fits = {**MEASURED, "predict": {**MEASURED["predict"], "fits": True}}
+    job = replace(predict, spec={**predict.spec, "split": "test", "limit": limit})
+    assert needs(job, fits).seconds == 1 + (160 + learnt) * 0.25
+    assert needs(job, MEASURED).seconds == 1 + 160 * 0.25
+
+
 def test_the_dev_loss_of_texts_is_measured_and_forecast_apart_from_writing(bureau):
     begin, end = bureau.text.index("\n    kind: cla"), bureau.text.index("methods:")
     bureau.text = bureau.text[:begin] + WRITES + bureau.text[end:]

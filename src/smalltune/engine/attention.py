@@ -133,22 +133,27 @@ def _variable_length(q: Any, v: Any) -> Any:
     It takes half precision on CUDA devices from Ampere on, through Flash Attention. Not yet run:
     written against PyTorch 2.13, and tested on a CPU with another function in its place.
     """
-    import inspect
-
     import torch
 
     if not q.is_cuda or q.dtype not in (torch.float16, torch.bfloat16):
         return None
     if q.shape[-1] != v.shape[-1] or q.shape[-1] > 256 or q.shape[-1] % 8:
         return None
+    kernel = _kernel()
+    return kernel if kernel and torch.cuda.get_device_capability(q.device) >= (8, 0) else None
+
+
+@cache
+def _kernel() -> Any:
+    """Return the function if this PyTorch has it and it takes what is asked of it, else None."""
+    import inspect
+
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
         return None
-    takes = {"window_size", "enable_gqa", "scale"} <= inspect.signature(
-        varlen_attn
-    ).parameters.keys()
-    return varlen_attn if takes and torch.cuda.get_device_capability(q.device) >= (8, 0) else None
+    asked = {"window_size", "enable_gqa", "scale"}
+    return varlen_attn if asked <= inspect.signature(varlen_attn).parameters.keys() else None
 
 
 @contextmanager

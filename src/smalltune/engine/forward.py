@@ -53,7 +53,7 @@ def _states_and_tokens(model: Any, packed: Packed, route: str | None) -> tuple[A
         try:
             cache = as_cache(model, states) if states else None
             return packed_states(model, packed.behind(before), cache=cache), len(packed.ids)
-        except Unfit:  # attention dropout, which the trial could not meet
+        except Unfit:  # attention dropout, which the trial could not meet; padding_share tells it
             if route:
                 raise
     rows, width = len(packed.lengths), max(packed.lengths)

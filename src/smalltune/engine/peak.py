@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["matmul_peak"]
 
-SECONDS = 0.2
+SECONDS = 0.1
 SHORT = 2e-3
 """Seconds below which a product is too short to be timed and a larger one is taken."""
 
@@ -17,7 +17,7 @@ def matmul_peak(device: str, dtype: str) -> float:
     """Return the most operations per second in products of square matrices.
 
     Measured once per process for a device, a number format ("float32" or "bfloat16") and the
-    number of threads that PyTorch has now; the best of a fifth of a second.
+    number of threads that PyTorch has now; the best of a tenth of a second.
     """
     import torch
 

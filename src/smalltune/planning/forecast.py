@@ -149,12 +149,18 @@ def needs(job: Job, found: Mapping[str, Any] | None, *, keep_weights: bool = Fal
         return Needs(kind["once"], kind["peak"], kind["bytes"] + weights + _manifest(job))
     split = found["splits"][job.spec["split"]]
     if job.stage == "predict":
-        units = split["tokens"] + kind["fits"] * found["splits"]["train"]["tokens"]
+        units = split["tokens"] + kind["fits"] * _learnt(job, found["splits"]["train"])
         seconds = kind["once"] + units * kind["token"]
     else:
         seconds = kind["once"] + (split["rows"] + kind.get("learnt", 0)) * kind["item"]
     bytes_ = kind["bytes"] + split["rows"] * kind["item_bytes"] + _manifest(job)
     return Needs(seconds, kind.get("peak", 0.0), bytes_)
+
+
+def _learnt(job: Job, train: Mapping[str, Any]) -> float:
+    """Return the tokens of train that a prediction learns from: about those of its `limit` rows."""
+    limit = job.spec.get("limit") or train["rows"]
+    return float(train["tokens"] * min(1.0, limit / max(1, train["rows"])))
 
 
 def _manifest(job: Job) -> int:
