@@ -196,7 +196,22 @@ def test_with_one_seed_nothing_is_said_to_be_paired(view, make_results, tmp_path
     assert "over a single seed and" in section(report, "abstract")
     for path in (report.folder / "sections").glob("*.tex"):
         if path.stem != "appendix":
-            assert "paired seeds" not in path.read_text(), path.stem
+            said = " ".join(path.read_text().split())
+            assert "paired seeds" not in said, path.stem
+            assert "seeds and test items" not in said and "both the seeds" not in said.lower()
+    assert "What another seed would have given they do not cover" in section(report, "setup")
+    assert "with one seed, as here, nothing can be said of that" in section(report, "related_work")
+
+
+def test_with_several_seeds_the_intervals_are_said_to_cover_them(
+    view, make_results, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(latex, "find_engine", lambda: None)
+    results = make_results(tmp_path / "store", lora=0.9, full=0.7, seeds=[0, 1])
+    report = build(replace(view, seeds=(0, 1)), results, tmp_path / "paper")
+    assert "Both the seeds and the test items are samples" in section(report, "setup")
+    assert "What another seed" not in section(report, "setup")
+    assert "with one seed" not in section(report, "related_work")
 
 
 def test_an_energy_keeps_its_digits():
