@@ -200,6 +200,7 @@ def test_with_one_seed_nothing_is_said_to_be_paired(view, make_results, tmp_path
             assert "paired seeds" not in said, path.stem
             assert "seeds and test items" not in said and "both the seeds" not in said.lower()
     assert "What another seed would have given they do not cover" in section(report, "setup")
+    assert "seed by seed" not in section(report, "results")
     assert "with one seed, as here, nothing can be said of that" in section(report, "related_work")
 
 

@@ -22,6 +22,25 @@ def test_a_study_is_read_with_its_defaults_spelt_out(bureau):
     assert (method.rank, training["epochs"], training["learning_rate"]) == (8, 2, 0.002)
 
 
+def test_methods_of_one_plug_in_have_titles_that_tell_them_apart(bureau):
+    bureau.text = (
+        bureau.text[: bureau.text.index("methods:")]
+        + """methods:
+  few_shot: {why: a}
+  calibrated: {method: few_shot, calibrated: true, why: b}
+  eight: {method: few_shot, title: Eight shots, shots: 8, why: c}
+  small: {method: lora, rank: 2, why: d}
+  large: {method: lora, rank: 32, why: e}
+  lora: {why: f}
+seeds: 2
+"""
+    )
+    titles = [method.said.title for method in bureau.read().methods]
+    assert titles == [
+        "Few-shot", "Few-shot (calibrated)", "Eight shots", "LoRA (small)", "LoRA (large)", "LoRA",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

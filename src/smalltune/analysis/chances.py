@@ -18,7 +18,8 @@ def unsure(results: Results, search: Tuned) -> int | None:
 
     None while nothing is chosen. A run counts where the interval of its difference from the chosen
     one, paired over dev's items (their groups, where they have any), holds zero. The chosen run is
-    the best of several, which flatters it, so the count is rather too small than too large.
+    the best of several, which flatters it, so the count is rather too small than too large. It is
+    the chance of dev's items alone: all runs have one seed. A run without a finite score is worse.
     """
     chosen = search.chosen
     if chosen is None:

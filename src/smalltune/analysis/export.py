@@ -72,10 +72,10 @@ def summary(results: Results) -> dict[str, Any]:
 
     `learning` has each trained trial's loss on dev beside the base's, and whether it has learned.
     `tuning` has the budget of each method, without its seconds, and what each search chose, with
-    the number of runs that chance might have chosen instead (`unsure`, see `chances`); a contrast
-    has as `tuning_trials` how many runs its two sides were tuned with there. `also` has the answers
-    to other tasks (see `changes`), and `shown_fewer` where solved items had no room (see `fewer`),
-    each only where there are any.
+    the number of other runs that dev's items do not tell from it (`unsure`, see `chances`). A
+    contrast has as `tuning_trials` how many runs its two sides were tuned with there. `also` has
+    the answers to other tasks (see `changes`), and `shown_fewer` where solved items had no room
+    (see `fewer`), each only where there are any.
     """
     dev_and_test = [e for split in results.splits for e in estimates(results, split)]
     contrasts = [

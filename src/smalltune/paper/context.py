@@ -139,7 +139,6 @@ def context(
         "learned_by": lambda task: [inline(m.title) for m in view.methods if m.on == task],
         "titles": lambda tasks: [view.task(name).title for name in tasks],
         "seeds": _seeds(view),
-        "several_seeds": bool(view.seeded) and len(view.seeds) > 1,
         "fresh": [method.title for method in view.methods if not method.keeps_base],
         "trains": any(method.trains for method in view.methods),
         "some_once": len(view.seeded) < len(view.methods),

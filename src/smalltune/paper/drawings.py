@@ -52,7 +52,7 @@ def _caption(view: StudyView, name: str, draw: object) -> str:
         + (f" of {escape(t.title)}" * (len(view.tasks) > 1))
         for t in view.tasks
     )
-    several = len(view.seeds) > 1 and bool(view.seeded)
+    several = view.several_seeds
     seeds = r", \seedsCount{} seeds" if several else ""
     over = "seeds and test items" if several else "test items"
     alone = len(view.seeded) < len(view.methods)

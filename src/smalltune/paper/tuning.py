@@ -158,9 +158,11 @@ def chosen_table(view: StudyView, results: Results, numbers: Numbers) -> Tex | N
         "What tuning chose: the learning rate, the other values that were searched for, the "
         "score on dev of that run, by which it was chosen, so that it flatters the choice, and how "
         "many other runs of the search are not reliably worse there, since the "
-        r"\intervalLevel{} interval of the difference, paired over dev's items, holds zero; what "
-        "the one seed does is not in it. Shares on dev are in percent."
+        r"\intervalLevel{} interval of the difference, paired over dev's items, holds zero; "
+        "another seed's chance is not counted."
     )
+    if any(view.metric(one.metric).percent for one in done):
+        caption += " What is a share is in percent under Dev."
     head = ["Method", "Learning rate", "Others", "Dev", "Not worse"]
     return table("chosen", caption, "lrlrr", head, rows) if rows else None
 

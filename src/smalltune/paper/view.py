@@ -221,6 +221,11 @@ class StudyView:
         return tuple(drawing)
 
     @property
+    def several_seeds(self) -> bool:
+        """Tell whether scores vary over seeds that intervals can cover."""
+        return bool(self.seeded) and len(self.seeds) > 1
+
+    @property
     def paired(self) -> bool:
         """Tell whether there are seeds to pair: several, of more than one method."""
         return len(self.seeds) > 1 and len(self.seeded) > 1

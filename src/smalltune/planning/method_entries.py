@@ -1,6 +1,8 @@
 """Method entries of a study file: plug-ins, their options, what tuning tries."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -14,7 +16,23 @@ from smalltune.planning.searching import spread
 from smalltune.planning.spec import MethodSpec, Said
 from smalltune.planning.yaml_lines import Place, Problems
 
-__all__ = ["MethodEntries"]
+__all__ = ["MethodEntries", "told_apart"]
+
+
+def told_apart(found: Iterable[MethodSpec]) -> tuple[MethodSpec, ...]:
+    """Return the methods with titles that differ: one that others bear too gets its name beside it.
+
+    The entry that is called as its plug-in keeps the plug-in's title.
+    """
+    methods = tuple(found)
+    borne = Counter(method.said.title for method in methods)
+
+    def title(method: MethodSpec) -> str:
+        plain = method.name == (method.approach or method.method)
+        alone = plain or borne[method.said.title] == 1
+        return method.said.title if alone else f"{method.said.title} ({method.name})"
+
+    return tuple(replace(m, said=replace(m.said, title=title(m))) for m in methods)
 
 
 class MethodEntries(Naming):

@@ -9,7 +9,7 @@ from smalltune.core.plugins import load, nearest
 from smalltune.engine.training import Training
 from smalltune.planning.entries import Entries
 from smalltune.planning.links import check_links
-from smalltune.planning.method_entries import MethodEntries
+from smalltune.planning.method_entries import MethodEntries, told_apart
 from smalltune.planning.options import build, check
 from smalltune.planning.pairs import check_pairs, shared_contrasts
 from smalltune.planning.published import read_published
@@ -87,7 +87,7 @@ class _Reader:
         build(Training, training, ("training",), self.problems)
         models = tuple(self.entries.model(name, entry) for name, entry in shape.models.items())
         tasks = tuple(t for name, e in shape.tasks.items() if (t := self.entries.task(name, e)))
-        methods = tuple(
+        methods = told_apart(
             m
             for name, e in shape.methods.items()
             if (m := self.method_entries.method(name, e, training))
