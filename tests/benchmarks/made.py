@@ -81,6 +81,15 @@ PROFILE = {
 }  # fmt: skip
 
 
+STUDY = {
+    "plan": {"seeds": 12},
+    "parts": [
+        {"part": "train: train", "share": 0.6},
+        {"part": "starting processes, planning, waiting", "share": 0.4},
+    ],
+}  # fmt: skip
+
+
 PEERS = ("sft", "lm_eval", "lm_eval_best", "generate_best")
 
 

@@ -1,5 +1,6 @@
 import pytest
 from benchmarks.made import MACHINE, TRAINED, pair, record, run, studied
+from harness.catalogue import GPU
 from harness.jobs import ALL, LIKE
 from harness.measures import best_trainer, named, ratio_of, share_of_peak
 from harness.report import report
@@ -57,7 +58,7 @@ def test_a_pair_that_was_measured_beside_other_work_says_so():
 def test_a_peak_that_was_taken_once_is_told_from_those_of_each_round():
     records = {"train:a": TRAINED, "train:b": TRAINED | {"peaks": [1e9, 2e9]}}
     page = report(records, [pair(), pair("train:b")])
-    assert "| taken once, of smaller products, for `train:a` |" in page
+    assert "| taken once, of smaller products, for `train:a`: left out of the reasons" in page
 
 
 def test_of_an_older_record_the_load_average_before_tells():
@@ -145,10 +146,10 @@ def test_a_pair_of_unequal_work_shows_its_reason_and_no_ratio():
 
 
 def test_what_was_not_measured_is_named_with_the_reason():
-    page = report({}, [pair(needs="needs a CUDA device"), pair("train:b")])
-    assert "Each of these needs a CUDA device: `train:a`.\n" in page
+    page = report({}, [pair(needs=GPU), pair("train:b")])
+    assert "These are measured on a CUDA device only: `train:a`.\n" in page
     assert "| `train:b` | not measured yet |" in page
-    assert "| pair | reason |" not in report({}, [pair(needs="needs a CUDA device")])
+    assert "| pair | reason |" not in report({}, [pair(needs=GPU)])
 
 
 def test_less_memory_is_better():
