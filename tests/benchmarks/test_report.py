@@ -4,7 +4,7 @@ from harness.catalogue import GPU
 from harness.jobs import ALL, LIKE
 from harness.measures import best_trainer, named, ratio_of, share_of_peak
 from harness.report import report
-from harness.settings import VARIANTS
+from harness.settings import LEFT_OUT, VARIANTS
 from harness.studies import cost_of, seconds_for
 
 
@@ -77,7 +77,10 @@ def test_the_best_batch_is_named_beside_those_it_was_chosen_from():
     page = report({"evaluate:a": made}, [aimed])
     assert "| lm-eval, best batch (8) | 5.00 [5.00, 5.00] | at least 4 | reached |" in page
     assert "| `evaluate:a` | lm-eval, best batch (8) | 1: 8 s, 8: 5.25 s |" in page
-    assert "| `evaluate:a` | AG News, `ag_news/test` |  |  |  | 32 rows, 8 demonstrations |" in page
+    assert (
+        "| `evaluate:a` | AG News, `ag_news/test` |  |  | 1 |  | 32 rows, 8 demonstrations |"
+        in page
+    )
 
 
 def test_the_settings_say_what_each_variant_is_and_on_what_it_ran():
@@ -86,10 +89,18 @@ def test_the_settings_say_what_each_variant_is_and_on_what_it_ran():
     assert f"| Trainer | {VARIANTS['trainer']} | glibc's own rule" in page
     assert f"| Trainer, packed, label-only | {VARIANTS['trainer_packed']} | freed blocks" in page
     assert VARIANTS["sft"] not in page and "`torch_compile` is not measured" in page
-    row = (
-        "| `train:a` | SST-2, `glue_sst2/train` | 16 | 10, 2 | 0.0003 | at most 512 tokens a row |"
-    )
+    row = "| `train:a` | SST-2, `glue_sst2/train` | 16 | 10, 2 | 2 | 0.0003 | at most 512 tokens"
     assert row in page
+    assert "| 15m | 15.2M | 6 | 288 | 32,000 | random |" in page
+
+
+def test_what_the_table_of_settings_lacks_is_said_below_it():
+    point = {"runs": {"smalltune": run(1.0, 1.0)}, "length": 16, "parameters": 1e6, "tokens": 1e6}
+    scaled = {name: value for name, value in record().items() if name != "runs"}
+    known = {"train:0.5b:lora:sst2": TRAINED, "scaling:a": scaled | {"points": [point]}}
+    page = report(known, [pair("train:0.5b:lora:sst2"), pair("scaling:a", kind="scaling")])
+    assert "Each point of `scaling:a` has 2 rounds." in page
+    assert f"Of `train:0.5b:lora:sst2`: {LEFT_OUT['train:0.5b:lora:sst2']}." in page
 
 
 def test_a_study_shows_loss_and_accuracy_of_the_seeds_that_all_ran():
@@ -179,6 +190,9 @@ def test_a_profile_names_its_largest_part_and_leaves_out_what_is_next_to_nothing
     assert "| share of the time that the meters take | 0.001 | at most 0.01 | reached |" in page
     assert "| `profile:a` | 0.25 s | matrix products | 80 % | 0.10 % |" in page
     assert "`profile:a`: matrix products, 80 %." in page and "moves" not in page
+    rest = {"parts": [{"part": "Python and dispatch", "share": 1.0}]}
+    uncertain = report({"profile:a": profiled | rest}, [pair("profile:a", kind="profile")])
+    assert "| the rest (Python, dispatch; uncertain) | 100 % |" in uncertain
     page = report(
         {"profile:study:a": profiled | {"totals": [0.2, 0.25, 0.4]}},
         [pair("profile:study:a", kind="profile")],
