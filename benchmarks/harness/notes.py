@@ -6,8 +6,8 @@ PARTS = {"Python and dispatch": "the rest (Python, dispatch; uncertain)"}
 """How parts of a profile are called on the page, where it is not by their own name."""
 
 TOKENS = (
-    "\nApart is the share of the rows whose text is another than smalltune's; where nothing stands, "
-    "all texts are the same.\n"
+    "\nApart is the share of the rows whose text is another than smalltune's; where nothing "
+    "stands, all texts are the same.\n"
 )
 
 PROFILES = (
