@@ -105,7 +105,10 @@ def test_what_the_table_of_settings_lacks_is_said_below_it():
 
 def test_a_study_shows_loss_and_accuracy_of_the_seeds_that_all_ran():
     page = report({"study:a": studied()}, [pair("study:a", kind="study")])
-    assert "| 0.550 | 0.30000 | 2 |" in page and "| 0.400 | 0.35000 | 2 | accuracy 2e-01 |" in page
+    assert (
+        "| 200 s | 0.550 | 0.30000 | 2 |" in page
+        and "| 0.400 | 0.35000 | 2 | accuracy 2e-01 |" in page
+    )
 
 
 def test_an_aim_is_said_to_be_reached_only_when_the_median_reaches_it():
