@@ -14,5 +14,5 @@ trials      the cost of a trial besides its own work, from benchmarks/scaling.py
 catalogue   all pairs, how large they are, and what smalltune means to reach
 results     what is finished
 measures    what a record says, as numbers
-report      RESULTS.md, with its `settings`, `tables`, `reasons` and the `figure`
+report      RESULTS.md, with its `settings`, `tables`, `notes`, `reasons` and the `figure`
 """

@@ -71,7 +71,9 @@ def table_of_aims(found: Sequence[Judged]) -> str:
 
 
 def _profile(record: Record, records: Mapping[str, Record]) -> Record:
-    """Return the profile of a step of what a pair trains; empty where there is none."""
+    """Return the profile of a step of what a pair trains, or of a study; empty without one."""
+    if "computed" in record:
+        return records.get("profile:study:lora", {})
     plan = record.get("plan", {})
     return records.get(f"profile:{plan.get('shape')}:{plan.get('method')}", {})
 

@@ -29,7 +29,7 @@ from harness import (
 
 __all__ = ["GPU", "Pair", "catalogue", "chosen", "quick"]
 
-GPU = "needs a CUDA device"
+GPU = "measured on a CUDA device only"
 
 STEPS = {
     ("micro", "sst2"): 30, ("micro", "ag_news"): 12, ("micro", "boolq"): 4,

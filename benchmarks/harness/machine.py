@@ -17,6 +17,9 @@ __all__ = [
 DEFAULTS = ("trainer", "sft", "lm_eval", "generate")
 """The variants that are a peer as it comes."""
 
+UNITS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
+"""What a processor may have for products of matrices, as /proc/cpuinfo names it."""
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 PEERS = ("accelerate", "trl", "lm-eval", "datasets")
 
@@ -64,7 +67,10 @@ def packages() -> dict[str, str]:
 
 
 def describe(threads: int) -> dict[str, Any]:
-    """Return packages, processor, cores, memory, commit, and the threads of each variant."""
+    """Return packages, processor, cores, memory, commit, and the threads of each variant.
+
+    Its units for products are named where the kernel tells them.
+    """
     from smalltune.core.provenance import environment
 
     return {
@@ -72,6 +78,7 @@ def describe(threads: int) -> dict[str, Any]:
         "packages": packages(),
         "threads": threads,
         "gpu": _gpu(),
+        "units": _units(),
         "load": round(os.getloadavg()[0], 2),
     }
 
@@ -153,6 +160,15 @@ def peak_now(device: str) -> float:
                 took = now[0] - cpu if alone else now[1] - wall
                 best = max(best, 2 * side**3 / took)
     return best
+
+
+def _units() -> list[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    return [unit for unit in UNITS if unit in flags]
 
 
 def _gpu() -> str | None:

@@ -1,8 +1,9 @@
 """Profiles: where the time of one training step goes, and of one small study.
 
 A step: PyTorch's profiler names the operators, grouped here by what they are for; what the steps
-took without the profiler, less the operators, is Python and dispatch. Beside it, what counting the
-work (tokens, operations, the meter) costs. A study: the seconds that its jobs note by stage and
+took without the profiler, less the operators, is Python and dispatch, as far as this tells: the
+operators are means over all steps, the seconds those of the timed ones. Beside it, what counting
+the work (tokens, operations, the meter) costs. A study: the seconds that its jobs note by stage and
 phase; what all processes took beyond that is starting them, planning and scheduling. It is run
 `rounds` times, and the parts are those of the run in the middle. What its meters take is the
 measuring of the machine's own speed, once for each worker.

@@ -7,17 +7,15 @@ asked for with its name: `{head of 15m}`. So a text cannot go on saying what a n
 not show, and an aim that is reached is not explained.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from functools import cache
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from harness.measures import Record, best_trainer, clock_of, share_of_peak, title
+from harness.shapes import sizes
 from harness.timing import ratio, spread
 
 __all__ = ["Missed", "Reason", "explained", "read_reasons"]
@@ -104,7 +102,8 @@ def _filled(text: str, missed: Sequence[Missed]) -> str:
         name, shape = match.groups()
         if shape:
             return _spoken([_OF_SHAPE[name](shape)])
-        return _spoken([_number(name, one) for one in missed])
+        today = [one for one in missed if name in _OF_PEAK and "peaks" in one.record]
+        return _spoken([_number(name, one) for one in today or missed])
 
     return _NUMBER.sub(number, text)
 
@@ -125,39 +124,15 @@ def _number(name: str, missed: Missed) -> float:
 # What a shape has
 
 
-@cache
-def _shape(name: str) -> Mapping[str, int]:
-    """Return a shape's vocabulary, hidden size, and the weights of its layers and of its head."""
-    from harness.shapes import SHAPES
-    from smalltune.models.sources import embedded_folder
-
-    shape = SHAPES[name]
-    config: Mapping[str, Any] = shape.config
-    if not shape.tokeniser:
-        config = json.loads(
-            (embedded_folder() / "models" / "micro-llama" / "config.json").read_text()
-        )
-    hidden, vocabulary = config["hidden_size"], config["vocab_size"]
-    head = config.get("head_dim") or hidden // config["num_attention_heads"]
-    queries, keys = head * config["num_attention_heads"], head * config["num_key_value_heads"]
-    layer = 2 * hidden * (queries + keys) + 3 * hidden * config["intermediate_size"]
-    return {
-        "vocabulary": vocabulary,
-        "hidden": hidden,
-        "layers": layer * config["num_hidden_layers"],
-        "head": hidden * vocabulary,
-    }
-
-
 def _head(name: str) -> float:
     """Return the head's part of the products of a forward that reads it everywhere, in percent."""
-    shape = _shape(name)
+    shape = sizes(name)
     return 100 * shape["head"] / (shape["head"] + shape["layers"])
 
 
 _OF_SHAPE: Mapping[str, Callable[[str], float]] = {
-    "vocabulary": lambda name: _shape(name)["vocabulary"],
-    "hidden": lambda name: _shape(name)["hidden"],
+    "vocabulary": lambda name: sizes(name)["vocabulary"],
+    "hidden": lambda name: sizes(name)["hidden"],
     "head": _head,
 }
 
@@ -175,7 +150,7 @@ def _work(missed: Missed) -> float:
     record = missed.record
     if "plain_flop" in record:
         return float(record["plain_flop"] / record["flop"])
-    shape = _shape(record["plan"]["shape"])
+    shape = sizes(record["plan"]["shape"])
     each = 6 if record["plan"]["method"] == "full" else 4
     return each * record["padded_tokens"] * (shape["head"] + shape["layers"]) / record["flop"]
 
@@ -228,10 +203,14 @@ def _part(name: str) -> Callable[[Missed], float]:
     return share
 
 
+_OF_PEAK = ("share", "peer", "busy", "needed")
+"""Numbers over the peak: a peak of the earlier form is left out beside those of today's."""
+
 _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "products": _part("matrix products"),
     "elementwise": _part("element by element"),
-    "python": _part("Python and dispatch"),
+    "starting": _part("starting processes, planning, waiting"),
+    "profiled": lambda m: m.profile["plan"]["seeds"],
     "aim": lambda missed: missed.aim,
     "padding": lambda m: 100 * (1 - m.record["tokens"] / m.record["padded_tokens"]),
     "work": _work,
@@ -246,5 +225,6 @@ _OF_RECORD: Mapping[str, Callable[[Missed], float]] = {
     "peer_run": lambda m: _each(m.record, m.variant),
     "start": _start,
     "start_cpu": lambda m: spread([found["cpu"] for found in m.record["start"]]).median,
+    "once": lambda m: spread([f["wall"]["once"] for f in m.record["runs"]["smalltune"]]).median,
     "needed_run": lambda m: _each(m.record, m.variant) / m.aim,
 }

@@ -67,7 +67,9 @@ def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
     yield HEAD.format(clock=clock, threads=machine["threads"])
     days = sorted(record["date"][:10] for record in measured)
     when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
-    peaks = spread([record["peak"] for record in measured])
+    shared = [records[p.name] for p in known if p.kind in SHARED and "peak" in records[p.name]]
+    peaks = spread([record["peak"] for record in shared or measured])
+    units = {", ".join(r["machine"]["units"]) for r in measured if r["machine"].get("units")}
     loads = spread([record["machine"]["load"] for record in measured])
     host = machine["machine"]
     memory = gigabytes(host["memory_bytes"])
@@ -75,6 +77,7 @@ def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
         ("Date", when),
         ("Commit", ", ".join(sorted({str(r["machine"]["git"]) for r in measured}))),
         ("Processor", f"{host['cpu']}, {host['cores']} cores, {memory} GB"),
+        *(("Its units for products", each) for each in sorted(units)),
         ("GPU", machine["gpu"] or "none"),
         ("System", host["platform"]),
         ("Python", machine["python"]),
@@ -87,7 +90,8 @@ def _head(records: Mapping[str, Record], known: Sequence[Any]) -> Iterator[str]:
     ]
     if once := [p.name for p in known if p.kind in SHARED and "peaks" not in records[p.name]]:
         names = ", ".join(f"`{name}`" for name in once)
-        rows.append(("Peak, earlier form", f"taken once, of smaller products, for {names}"))
+        said = f"taken once, of smaller products, for {names}: left out of the reasons' ranges"
+        rows.append(("Peak, earlier form", said))
     yield table(("", ""), rows)
 
 
@@ -105,9 +109,9 @@ def _loaded(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str
         return
     yield "## Measured on a loaded machine\n"
     yield (
-        f"Other processes kept more than {OTHERS:g} cores busy; where that was not kept, the load "
-        f"average before was more than the cores and {OTHERS:g}. CPU seconds do not count what "
-        "others take, but share caches and memory with them.\n"
+        f"Other processes kept more than {OTHERS:g} cores busy; where that was not recorded, the "
+        f"load average before was more than the cores and {OTHERS:g}. CPU seconds do not count "
+        "what others take, but share caches and memory with them.\n"
     )
     yield table(("pair", "load before", "load after", "cores taken by others"), rows)
 
@@ -157,7 +161,7 @@ def _missing(records: Mapping[str, Record], pairs: Sequence[Any]) -> Iterator[st
     if rows:
         yield table(("pair", "reason"), rows)
     for needs, names in lacking.items():
-        yield f"Each of these {needs}: {', '.join(names)}.\n"
+        yield f"These are {needs}: {', '.join(names)}.\n"
 
 
 def _giga(found: Spread) -> str:

@@ -11,11 +11,12 @@ from harness.generation import BATCH
 from harness.jobs import rate_of
 from harness.machine import DEFAULTS
 from harness.measures import TITLES, Record
+from harness.shapes import SHAPES, sizes
 from harness.tables import table
 from harness.texts import SOURCES
 from harness.texts import TITLES as TASKS
 
-__all__ = ["VARIANTS", "settings"]
+__all__ = ["LEFT_OUT", "VARIANTS", "settings"]
 
 VARIANTS = {
     "smalltune": "the engine as its workers run it: rows laid end to end, the head where it is "
@@ -47,6 +48,14 @@ VARIANTS = {
 }
 """What each variant is, by its name."""
 
+LEFT_OUT = {
+    "train:0.5b:lora:sst2": "SFTTrainer as it comes and batches of like length, as a step of the "
+    "slowest takes up to half a minute",
+    "memory:0.5b:lora:ag_news": "SFTTrainer in both settings, which stands at "
+    "`memory:0.5b:lora:sst2`",
+}
+"""What was left out of a pair to keep the measurement short."""
+
 KEPT, SYSTEM = "freed blocks are kept", "glibc's own rule, in the state it ends in"
 
 
@@ -62,12 +71,27 @@ def settings(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[st
     yield (
         "Memory is that of training, evaluation and generation. Kept means that glibc neither "
         "maps blocks below a gibibyte afresh nor gives freed ones back (`mallopt`), as guides to "
-        "PyTorch on a CPU advise by way of another allocator. Trainer's `torch_compile` is "
-        "not measured.\n"
+        "PyTorch on a CPU advise by way of another allocator. The processes of a study have the "
+        "system's memory settings, the packed ones too, which is a handicap beside the "
+        "tuned peers of the other pairs. Trainer's `torch_compile` is not measured.\n"
     )
-    named = [_of_pair(pair, records[pair.name]["plan"]) for pair in pairs if _plain(pair)]
+    yield (
+        f"{TITLES['best']}, is the one of Trainer's tuned settings (those whose title adds "
+        "label-only) by which smalltune leads least. Ratios of batches of like length are over "
+        f"{TITLES['smalltune_like']}.\n"
+    )
+    yield from _shapes([records[pair.name]["plan"] for pair in pairs if _plain(pair)])
+    named = [_of_pair(pair, records[pair.name]) for pair in pairs if _plain(pair)]
     if named:
-        head = ("pair", "rows of", "rows a batch", "steps timed, after", "learning rate", "besides")
+        head = (
+            "pair",
+            "rows of",
+            "rows a batch",
+            "steps timed, after",
+            "rounds",
+            "learning rate",
+            "besides",
+        )
         yield table(head, named)
         yield (
             "Training is AdamW with a linear schedule without warm-up, weight decay 0.01 and the "
@@ -76,6 +100,7 @@ def settings(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[st
             "training too, as other draws: its texts have their titles there, and only speed is "
             "measured.\n"
         )
+        yield from _besides_the_table(pairs, records)
 
 
 def _variants(record: Record) -> Sequence[str]:
@@ -92,9 +117,43 @@ def _plain(pair: Any) -> bool:
     return pair.kind in ("train", "evaluate", "generate", "study", "memory")
 
 
-def _of_pair(pair: Any, plan: Record) -> tuple[str, ...]:
+def _shapes(plans: Sequence[Record]) -> Iterator[str]:
+    """Yield a table of the shapes of these plans; a study's is the micro shape."""
+    used = {plan.get("shape", "micro") for plan in plans}
+    rows = []
+    for shape in (shape for name, shape in SHAPES.items() if name in used):
+        found = sizes(shape.name)
+        million = (found["layers"] + found["head"]) / 1e6
+        numbers = (found[what] for what in ("depth", "hidden", "vocabulary"))
+        weights = "random" if shape.tokeniser else "trained: the base that comes with smalltune"
+        rows.append((shape.name, f"{million:.1f}M", *(f"{n:,}" for n in numbers), weights))
+    if rows:
+        yield table(("shape", "parameters", "layers", "hidden", "vocabulary", "weights"), rows)
+        yield "Parameters are those of the matrices; embedding and head are one.\n"
+
+
+def _besides_the_table(pairs: Sequence[Any], records: Mapping[str, Record]) -> Iterator[str]:
+    """Yield the rounds of what is not in the table, and what was left out of pairs."""
+    if scaled := [pair.name for pair in pairs if pair.kind == "scaling"]:
+        rounds = [_rounds(point) for name in scaled for point in records[name]["points"]]
+        few, most = min(rounds), max(rounds)
+        said = f"{few}" if few == most else f"{few} to {most}"
+        yield f"Each point of {', '.join(f'`{name}`' for name in scaled)} has {said} rounds.\n"
+    if names := [pair.name for pair in pairs if pair.name in LEFT_OUT]:
+        said = ". ".join(f"Of `{name}`: {LEFT_OUT[name]}" for name in names)
+        yield f"Left out to keep the measurement short. {said}.\n"
+
+
+def _rounds(record: Record) -> int:
+    """Return how often each variant ran; memory is measured once."""
+    run = next(iter(record["runs"].values()))
+    return len(run) if isinstance(run, list) else len(run.get("cpu", [0]))
+
+
+def _of_pair(pair: Any, record: Record) -> tuple[str, ...]:
     """Return a pair's row of the table; what a kind does not have stays empty."""
-    kind, task = pair.kind, plan.get("task", "sst2")
+    plan, kind = record["plan"], pair.kind
+    task = plan.get("task", "sst2")
     role = "train" if kind in ("train", "memory", "study") else "test"
     trained = role == "train"
     steps = f"{plan['steps']}, {plan['warm']}" if "warm" in plan else ""
@@ -103,6 +162,7 @@ def _of_pair(pair: Any, plan: Record) -> tuple[str, ...]:
         f"{TASKS[task]}, `{SOURCES[task][role]}`",
         str(plan["batch"]) if trained else "",
         steps or {"memory": "2, 0", "study": "one epoch"}.get(kind, ""),
+        str(_rounds(record)),
         f"{rate_of(plan['method']):g}" if trained else "",
         _besides(kind, plan),
     )

@@ -5,7 +5,7 @@ packed    padding_free, no checkpointing, no log
 
 These are what SFTConfig of TRL 1.16 sets otherwise than TrainingArguments does
 (`gradient_checkpointing=True`, `logging_steps=10`), besides bfloat16, its default even on a
-processor without units for it: several times slower and not the same work, so both run in float32.
+processor without units for it: not the same work, so both run in float32.
 The loss is on the completion only, its default for prompts with completions. Its head goes through
 the vocabulary in pieces, on a CPU at every position: what has no label is left out only where
 Triton runs, and entropy and token accuracy are always computed. No setting changes that.

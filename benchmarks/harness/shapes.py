@@ -5,12 +5,14 @@ comes with smalltune, trained. `../shared/checkpoints` holds tokenisers and conf
 public models without their weights; a folder of the same files from the hub serves as well.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SHAPES", "Shape"]
+__all__ = ["SHAPES", "Shape", "sizes"]
 
 
 @dataclass(frozen=True)
@@ -119,3 +121,27 @@ SHAPES = {
         ),
     )
 }  # fmt: skip
+
+
+@cache
+def sizes(name: str) -> Mapping[str, int]:
+    """Return a shape's vocabulary, hidden size, depth, and the weights of its layers and head."""
+    from smalltune.models.sources import embedded_folder
+
+    shape = SHAPES[name]
+    config: Mapping[str, Any] = shape.config
+    if not shape.tokeniser:
+        config = json.loads(
+            (embedded_folder() / "models" / "micro-llama" / "config.json").read_text()
+        )
+    hidden, vocabulary = config["hidden_size"], config["vocab_size"]
+    head = config.get("head_dim") or hidden // config["num_attention_heads"]
+    queries, keys = head * config["num_attention_heads"], head * config["num_key_value_heads"]
+    layer = 2 * hidden * (queries + keys) + 3 * hidden * config["intermediate_size"]
+    return {
+        "vocabulary": vocabulary,
+        "hidden": hidden,
+        "depth": config["num_hidden_layers"],
+        "layers": layer * config["num_hidden_layers"],
+        "head": hidden * vocabulary,
+    }

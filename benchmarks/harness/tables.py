@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from harness import notes
 from harness.measures import (
     Record,
     clock_of,
@@ -50,7 +51,8 @@ def _timed(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                 )
             )
     head = ("pair", "variant", "time", "ratio", "share of peak", "outcome", "apart")
-    return table(head, rows) + _chosen(pairs, records)
+    same = notes.TOKENS if pairs[0].kind == "generate" else ""
+    return table(head, rows) + same + _chosen(pairs, records)
 
 
 def _chosen(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
@@ -84,6 +86,7 @@ def _studies(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
         common = min(map(len, record["losses"].values()))
         for name, rounds in record["runs"].items():
             wall = {n: record["computed"][n][name]["wall"] for n in record["computed"]}
+            own = name == "smalltune"
             several, losses = rounds[0]["accuracy"], record["losses"][name]
             rows.append(
                 (
@@ -93,7 +96,8 @@ def _studies(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                     f"{_middle(rounds, 'wall', 'each'):.2f} s",
                     f"{_middle(rounds, 'cpu', 'each'):.2f} s",
                     *(
-                        f"{spread(s).median:.0f} s, {spread_text(many_runs(record, name, n))}"
+                        f"{spread(s).median:.0f} s"
+                        + ("" if own else f", {spread_text(many_runs(record, name, n))}")
                         for n, s in wall.items()
                     ),
                     f"{fmean(several[:common]):.3f}",
@@ -107,15 +111,7 @@ def _studies(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
         "pair", "variant", "once", "each run", "CPU each", *counts, "mean accuracy", "mean loss",
         "seeds", "apart",
     )  # fmt: skip
-    note = (
-        "\nWall seconds unless it says CPU, the middle of the rounds; in a round smalltune and the "
-        "peers run one after the other, with all cores of the machine. Measured are the runs of "
-        "`results.json`; what more runs would take is once + runs x each, beside it the ratio to "
-        "smalltune with its lowest and highest. Accuracy on the test rows and the mean loss of "
-        "all training steps are those of the seeds that every variant ran; apart is the seed that "
-        "differs most.\n"
-    )
-    return table(head, rows) + note
+    return table(head, rows) + notes.STUDIES
 
 
 def _middle(rounds: Sequence[Record], clock: str, part: str) -> float:
@@ -141,13 +137,7 @@ def _memories(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
                 )
             )
     head = ("pair", "variant", "peak", "before", "smalltune's share", "without before", "apart")
-    note = (
-        "\nMeasured for these pairs only, each variant in its own process: the pairs above run "
-        "all variants in one process, which peaks with the hungriest and holds what the others "
-        "left. Here smalltune keeps freed blocks as its workers do, which saves time, not "
-        "memory; every peer, tuned or not, has the system's allocation as it comes.\n"
-    )
-    return table(head, rows) + note
+    return table(head, rows) + notes.MEMORIES
 
 
 def _scalings(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
@@ -192,11 +182,7 @@ def _forecasts(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
         )
         for pair in pairs
     ]
-    said = (
-        "Forecast over actual of a study never run before, in a cold store: the median over its "
-        "trials, the lowest and the highest.\n"
-    )
-    return f"{said}\n{table(head, rows)}"
+    return f"{notes.FORECASTS}\n{table(head, rows)}"
 
 
 def _profiles(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
@@ -205,25 +191,23 @@ def _profiles(pairs: Sequence[Any], records: Mapping[str, Record]) -> str:
     for pair in pairs:
         record = records[pair.name]
         parts = record["parts"]
-        largest.append(f"`{pair.name}`: {parts[0]['part']}, {100 * parts[0]['share']:.0f} %.")
+        first, share = parts[0]["part"], 100 * parts[0]["share"]
+        largest.append(f"`{pair.name}`: {notes.PARTS.get(first, first)}, {share:.0f} %.")
         counting = f"{100 * record['counting']:.2f} %" if "counting" in record else ""
         shown = [part for part in parts if part["share"] >= SHOWN]
         for part in shown:
-            first = part is shown[0]
+            top = part is shown[0]
             rows.append(
                 (
-                    named(pair.name, record) if first else "",
-                    _total(record) if first else "",
-                    part["part"],
+                    named(pair.name, record) if top else "",
+                    _total(record) if top else "",
+                    notes.PARTS.get(part["part"], part["part"]),
                     f"{100 * part['share']:.0f} %",
-                    counting if first else "",
+                    counting if top else "",
                 )
             )
     head = ("profile", "a step, or the study", "part", "share", "meters")
-    note = (
-        "\nA study's parts are those of its run in the middle; in brackets the shortest and the "
-        "longest run. The largest part of each: " + " ".join(largest) + "\n"
-    )
+    note = notes.PROFILES + " ".join(largest) + "\n"
     return table(head, rows) + note
 
 

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from harness.reasons import _shape
+from harness.shapes import sizes
 
 MACHINE = {
     "git": "abc", "python": "3.11", "gpu": None, "threads": 1, "load": 0.1,
@@ -43,7 +43,7 @@ TRAINED = record(
 
 def sized(**more):
     """A record of the 15M shape: Trainer computes 10 positions, five of them padding."""
-    shape = _shape("15m")
+    shape = sizes("15m")
     flop = 6.0 * 5 * shape["layers"]  # the head, read once, is left out
     return TRAINED | {"tokens": 5, "padded_tokens": 10, "flop": flop} | more
 
@@ -78,6 +78,15 @@ PROFILE = {
         {"part": "matrix products", "share": 0.6}, {"part": "element by element", "share": 0.25},
         {"part": "attention", "share": 0.05}, {"part": "Python and dispatch", "share": 0.1},
     ]
+}  # fmt: skip
+
+
+STUDY = {
+    "plan": {"seeds": 12},
+    "parts": [
+        {"part": "train: train", "share": 0.6},
+        {"part": "starting processes, planning, waiting", "share": 0.4},
+    ],
 }  # fmt: skip
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from benchmarks.made import MACHINE, TRAINED, pair
 from harness import machine
+from harness.report import report
 
 BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass"
 
@@ -35,3 +37,11 @@ def test_without_a_kernel_that_tells_it_nothing_is_said_of_others(monkeypatch):
 
 def test_the_peak_of_a_moment_is_that_of_large_products():
     assert 1e8 < machine.peak_now("cpu") < 1e14
+
+
+def test_the_processors_units_are_named_and_the_page_says_them_where_they_are_known():
+    assert set(machine._units()) <= set(machine.UNITS)
+    page = report({"train:a": TRAINED}, [pair()])
+    assert "units" not in page
+    known = TRAINED | {"machine": {**MACHINE, "units": ["avx2", "avx512f"]}}
+    assert "| Its units for products | avx2, avx512f |" in report({"train:a": known}, [pair()])

@@ -3,11 +3,12 @@
 from fnmatch import fnmatch
 from pathlib import Path
 
-from benchmarks.made import PROFILE, TRAINED, full_record, pair, record, run, sized, studied
+from benchmarks.made import PROFILE, STUDY, TRAINED, full_record, pair, record, run, sized, studied
 from harness.catalogue import catalogue
 from harness.reasons import Missed, Reason, explained, read_reasons
 from harness.report import report
 
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "RESULTS.md"
 REASONS = Path(__file__).parents[2] / "benchmarks" / "reasons.md"
 
 
@@ -64,13 +65,34 @@ def test_a_record_without_a_number_that_a_reason_names_is_not_explained_by_it():
 
 
 def test_the_parts_of_a_step_are_those_of_the_profile_of_its_shape_and_method():
-    reasons = [Reason("*", ("trainer",), "{products}, {elementwise}, {python}.")]
+    reasons = [Reason("*", ("trainer",), "{products}, {elementwise}.")]
     records = {"train:a": sized(), "profile:15m:full": PROFILE, "profile:15m:lora": {"parts": []}}
     page = report(records, [pair(aims={"trainer": 9.0})], reasons)
-    assert "(Trainer): 60, 25, 10.\n" in page
+    assert "(Trainer): 60, 25.\n" in page
     del records["profile:15m:full"]
     page = report(records, [pair(aims={"trainer": 9.0})], reasons)
     assert "(Trainer): no reason is known yet." in page
+
+
+def test_no_aim_is_missed_on_the_page_without_a_reason():
+    assert "no reason is known yet" not in RESULTS.read_text()
+
+
+def test_a_peak_of_the_earlier_form_stays_out_of_a_range_with_todays():
+    old, new = sized(peak=1e9), sized(peak=2e9, peaks=[2e9])
+    said = [Missed("a", "trainer", old, 6.0), Missed("b", "trainer", new, 9.0)]
+    flop = sized()["flop"]
+    (mixed,) = explained(said, [Reason("*", ("trainer",), "{share}, {aim}")])
+    assert mixed.endswith(f"{100 * flop / 2e9:.0f}, 6 to 9\n")
+    (alone,) = explained(said[:1], [Reason("*", ("trainer",), "{share}")])
+    assert alone.endswith(f"{100 * flop / 1e9:.0f}\n")
+
+
+def test_the_profile_of_a_study_stands_beside_its_aims():
+    aimed = pair("study:x", {"side_by_side": 9.0}, kind="study")
+    records = {"study:x": studied(), "profile:study:lora": STUDY}
+    reasons = [Reason("study:*", ("side_by_side",), "{starting} % of {profiled}, {once} s")]
+    assert ": 40 % of 12, 0 s\n" in report(records, [aimed], reasons)
 
 
 def test_a_checkpoints_head_is_told_from_that_of_another_shape():
@@ -88,7 +110,8 @@ def test_every_kept_reason_speaks_of_pairs_and_variants_that_there_are():
         assert fit and all(any(v in one.aims for one in fit) for v in reason.variants)
         anywhere = Reason("*", reason.variants, reason.text)
         record = studied() if reason.pairs.startswith("study") else full_record()
-        missed = [Missed("x", v, record, 2.0, profile=PROFILE) for v in reason.variants]
+        profile = STUDY if reason.pairs.startswith("study") else PROFILE
+        missed = [Missed("x", v, record, 2.0, profile=profile) for v in reason.variants]
         assert all(anywhere.speaks_of(one) for one in missed)
 
 

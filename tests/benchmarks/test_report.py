@@ -1,9 +1,10 @@
 import pytest
 from benchmarks.made import MACHINE, TRAINED, pair, record, run, studied
+from harness.catalogue import GPU
 from harness.jobs import ALL, LIKE
 from harness.measures import best_trainer, named, ratio_of, share_of_peak
 from harness.report import report
-from harness.settings import VARIANTS
+from harness.settings import LEFT_OUT, VARIANTS
 from harness.studies import cost_of, seconds_for
 
 
@@ -57,7 +58,7 @@ def test_a_pair_that_was_measured_beside_other_work_says_so():
 def test_a_peak_that_was_taken_once_is_told_from_those_of_each_round():
     records = {"train:a": TRAINED, "train:b": TRAINED | {"peaks": [1e9, 2e9]}}
     page = report(records, [pair(), pair("train:b")])
-    assert "| taken once, of smaller products, for `train:a` |" in page
+    assert "| taken once, of smaller products, for `train:a`: left out of the reasons" in page
 
 
 def test_of_an_older_record_the_load_average_before_tells():
@@ -76,7 +77,10 @@ def test_the_best_batch_is_named_beside_those_it_was_chosen_from():
     page = report({"evaluate:a": made}, [aimed])
     assert "| lm-eval, best batch (8) | 5.00 [5.00, 5.00] | at least 4 | reached |" in page
     assert "| `evaluate:a` | lm-eval, best batch (8) | 1: 8 s, 8: 5.25 s |" in page
-    assert "| `evaluate:a` | AG News, `ag_news/test` |  |  |  | 32 rows, 8 demonstrations |" in page
+    assert (
+        "| `evaluate:a` | AG News, `ag_news/test` |  |  | 1 |  | 32 rows, 8 demonstrations |"
+        in page
+    )
 
 
 def test_the_settings_say_what_each_variant_is_and_on_what_it_ran():
@@ -85,15 +89,26 @@ def test_the_settings_say_what_each_variant_is_and_on_what_it_ran():
     assert f"| Trainer | {VARIANTS['trainer']} | glibc's own rule" in page
     assert f"| Trainer, packed, label-only | {VARIANTS['trainer_packed']} | freed blocks" in page
     assert VARIANTS["sft"] not in page and "`torch_compile` is not measured" in page
-    row = (
-        "| `train:a` | SST-2, `glue_sst2/train` | 16 | 10, 2 | 0.0003 | at most 512 tokens a row |"
-    )
+    row = "| `train:a` | SST-2, `glue_sst2/train` | 16 | 10, 2 | 2 | 0.0003 | at most 512 tokens"
     assert row in page
+    assert "| 15m | 15.2M | 6 | 288 | 32,000 | random |" in page
+
+
+def test_what_the_table_of_settings_lacks_is_said_below_it():
+    point = {"runs": {"smalltune": run(1.0, 1.0)}, "length": 16, "parameters": 1e6, "tokens": 1e6}
+    scaled = {name: value for name, value in record().items() if name != "runs"}
+    known = {"train:0.5b:lora:sst2": TRAINED, "scaling:a": scaled | {"points": [point]}}
+    page = report(known, [pair("train:0.5b:lora:sst2"), pair("scaling:a", kind="scaling")])
+    assert "Each point of `scaling:a` has 2 rounds." in page
+    assert f"Of `train:0.5b:lora:sst2`: {LEFT_OUT['train:0.5b:lora:sst2']}." in page
 
 
 def test_a_study_shows_loss_and_accuracy_of_the_seeds_that_all_ran():
     page = report({"study:a": studied()}, [pair("study:a", kind="study")])
-    assert "| 0.550 | 0.30000 | 2 |" in page and "| 0.400 | 0.35000 | 2 | accuracy 2e-01 |" in page
+    assert (
+        "| 200 s | 0.550 | 0.30000 | 2 |" in page
+        and "| 0.400 | 0.35000 | 2 | accuracy 2e-01 |" in page
+    )
 
 
 def test_an_aim_is_said_to_be_reached_only_when_the_median_reaches_it():
@@ -145,10 +160,10 @@ def test_a_pair_of_unequal_work_shows_its_reason_and_no_ratio():
 
 
 def test_what_was_not_measured_is_named_with_the_reason():
-    page = report({}, [pair(needs="needs a CUDA device"), pair("train:b")])
-    assert "Each of these needs a CUDA device: `train:a`.\n" in page
+    page = report({}, [pair(needs=GPU), pair("train:b")])
+    assert "These are measured on a CUDA device only: `train:a`.\n" in page
     assert "| `train:b` | not measured yet |" in page
-    assert "| pair | reason |" not in report({}, [pair(needs="needs a CUDA device")])
+    assert "| pair | reason |" not in report({}, [pair(needs=GPU)])
 
 
 def test_less_memory_is_better():
@@ -178,6 +193,9 @@ def test_a_profile_names_its_largest_part_and_leaves_out_what_is_next_to_nothing
     assert "| share of the time that the meters take | 0.001 | at most 0.01 | reached |" in page
     assert "| `profile:a` | 0.25 s | matrix products | 80 % | 0.10 % |" in page
     assert "`profile:a`: matrix products, 80 %." in page and "moves" not in page
+    rest = {"parts": [{"part": "Python and dispatch", "share": 1.0}]}
+    uncertain = report({"profile:a": profiled | rest}, [pair("profile:a", kind="profile")])
+    assert "| the rest (Python, dispatch; uncertain) | 100 % |" in uncertain
     page = report(
         {"profile:study:a": profiled | {"totals": [0.2, 0.25, 0.4]}},
         [pair("profile:study:a", kind="profile")],

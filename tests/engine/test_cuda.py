@@ -11,6 +11,7 @@ import pytest
 import torch
 from engine.plainly import built, some
 
+from smalltune.core.errors import EngineError
 from smalltune.engine import accumulation, attention, memory
 from smalltune.engine.accumulation import Accumulation
 from smalltune.engine.checkpoint import read_checkpoint, write_checkpoint
@@ -152,3 +153,16 @@ def test_memory_that_pytorch_keeps_unused_on_a_gpu_is_free_too(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: 5)
     assert memory._free_on(torch.device("cuda")) == 1200
     assert memory._free_on(torch.device("cpu")) == 5
+
+
+def test_bfloat16_is_asked_of_the_gpu_and_refused_where_it_has_none(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "autocast", lambda device, **how: asked.append((device, how)))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    precision("bfloat16", "cuda")
+    assert asked == [("cuda", {"dtype": torch.bfloat16})]
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    with pytest.raises(EngineError, match="set `dtype: float32` and lock again"):
+        precision("bfloat16", "cuda")
+    precision("float32", "cuda")
+    assert asked[1:] == [("cuda", {"enabled": False})]

@@ -1,12 +1,15 @@
-"""Which GPUs are found, and which of them each worker sees."""
+"""Which GPUs are found, which of them each worker sees, and which number format they give."""
 
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from smalltune.backends.local import Local
 from smalltune.backends.local.machine import gpus
 from smalltune.core.job import Job
+from smalltune.planning import locking
 
 LISTED = """GPU 0: NVIDIA H200 (UUID: GPU-8a1b)
   MIG 1g.18gb     Device  0: (UUID: MIG-77c2)
@@ -100,3 +103,27 @@ def test_with_gpus_hidden_there_is_a_worker_for_each_core_and_they_stay_hidden(
     monkeypatch.setattr("smalltune.backends.local.free_memory", lambda: 10**12)
     machine(LISTED, visible="-1")
     assert started(store) == ["-1"] * 3
+
+
+@pytest.mark.parametrize(
+    ("driver", "said", "expected"),
+    [
+        (True, "True\n", "bfloat16"),
+        (True, "False\n", "float32"),
+        (True, "", "float32"),
+        (True, None, "float32"),
+        (False, "True\n", "float32"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_gpu_says_that_it_has_it(monkeypatch, driver, said, expected):
+    def run(command, **how):
+        assert command[1:] == ["-c", locking.GPU_QUESTION]
+        if said is None:
+            raise subprocess.TimeoutExpired(command, how["timeout"])
+        return SimpleNamespace(stdout=said)
+
+    there = "/usr/bin/nvidia-smi" if driver else None
+    monkeypatch.setattr(locking.shutil, "which", lambda name: there)
+    monkeypatch.setattr(locking.subprocess, "run", run)
+    assert locking._dtype("auto") == expected
+    assert locking._dtype("float32") == "float32"
